@@ -1,0 +1,190 @@
+"""The command line: the same flows, with exit codes and one JSON document on stdout for programs.
+
+Nothing slow is imported before it is known that a command needs it: `magnumhub --help` answers at once, and a wrong site
+file is refused before Prefect starts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from magnumhub.domain.spec import Site
+
+DONE, FAILED, WRONG_INPUT, DEGRADED, WAITING, WOULD_CHANGE = range(6)
+"""Exit codes; WOULD_CHANGE only with `plan --exit-code`."""
+
+# A command is no place for Prefect's own log lines: progress is ours, and what went wrong is in our errors. All of it is
+# still in the run's log on the server. The temporary server gets more than its 20 s on a busy machine.
+_PREFECT_DEFAULTS = {
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code (DESIGN: 0 done, 1 failed, 2 wrong input, 3 degraded, 4 waits for a person)."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    from magnumhub.domain.errors import InputError, MagnumhubError, WaitingError
+
+    try:
+        return command(options)
+    except WaitingError as waiting:
+        _show_waiting(waiting, as_json=_as_json(options))
+        return WAITING
+    except InputError as error:
+        _show_error(error, as_json=_as_json(options))
+        return WRONG_INPUT
+    except MagnumhubError as error:
+        _show_error(error, as_json=_as_json(options))
+        return FAILED
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again, it goes on from here", file=sys.stderr)
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="magnumhub", description="JupyterHub and Dask Gateway on OpenStack Magnum, from nothing to a checked hub."
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def site_command(name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.add_argument("site", metavar="SITE", help="a site's YAML file, or the name of one in deployments/sites/")
+        sub.add_argument("--json", action="store_true", help="one JSON document on stdout and nothing else there")
+        sub.set_defaults(command=command)
+        return sub
+
+    init = commands.add_parser("init", help="look at a cloud and write a commented site file for it")
+    init.add_argument("name", metavar="NAME", help="the new site's name: lowercase letters, digits, dashes")
+    init.add_argument("--cloud", required=True, metavar="CLOUD", help="the entry of clouds.yaml to look at")
+    init.add_argument("--directory", type=Path, default=Path("deployments/sites"), help="default: %(default)s")
+    init.set_defaults(command=_init)
+
+    plan = site_command("plan", _plan, "say what provision would do, and change nothing")
+    plan.add_argument("--exit-code", action="store_true", help="exit with 5 when something would change")
+    provision = site_command("provision", _provision, "carry out the runbook; run again, it does what is missing")
+    provision.add_argument(
+        "--replace-failed", action="store_true", help="delete a cluster of this site that Magnum failed to create"
+    )
+    site_command("status", _status, "what there is of a site right now")
+
+    sandbox = commands.add_parser("sandbox", help="a cloud on this machine to try everything on", add_help=False)
+    sandbox.add_argument("arguments", nargs=argparse.REMAINDER)
+    sandbox.set_defaults(command=_sandbox)
+    return parser
+
+
+def _provision(options: argparse.Namespace) -> int:
+    site = _load(options.site)
+    with _running(options):
+        from flows.provision import provision
+
+        deployment = provision(options.site, replace_failed=options.replace_failed)
+    if options.json:
+        _print_json(deployment.document())
+    else:
+        from flows.terminal import show_deployment
+
+        show_deployment(site, deployment)
+    return _exit_code(deployment.health.level if deployment.health else None)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    _load(options.site)
+    with _running(options):
+        from flows.plan import plan
+
+        changes = plan(options.site)
+    if options.json:
+        _print_json(changes.document())
+    else:
+        from flows.terminal import show_plan
+
+        show_plan(changes)
+    return WOULD_CHANGE if options.exit_code and changes.would_change else DONE
+
+
+def _status(options: argparse.Namespace) -> int:
+    site = _load(options.site)
+    from tasks.status import look
+
+    status = look(site)
+    if options.json:
+        _print_json(status.document())
+    else:
+        from flows.terminal import show_status
+
+        show_status(status)
+    return DONE
+
+
+def _init(options: argparse.Namespace) -> int:
+    from tasks.init import write_site_file
+
+    path = write_site_file(options.name, options.cloud, options.directory)
+    print(f"{path} written. Read it, then: magnumhub plan {path}")
+    return DONE
+
+
+def _sandbox(options: argparse.Namespace) -> int:
+    # A program of its own: nothing of the product imports it.
+    return subprocess.call([sys.executable, "-m", "sandbox", *options.arguments])
+
+
+def _load(name_or_path: str) -> Site:
+    from magnumhub.domain.site_file import load_site
+
+    return load_site(name_or_path)
+
+
+def _running(options: argparse.Namespace) -> Any:
+    for name, value in _PREFECT_DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    from flows.terminal import progress_lines
+
+    return progress_lines()
+
+
+def _exit_code(level: str | None) -> int:
+    return {None: DONE, "Healthy": DONE, "Skipped": DONE, "Degraded": DEGRADED}.get(level, FAILED)
+
+
+def _as_json(options: argparse.Namespace) -> bool:
+    return bool(getattr(options, "json", False))
+
+
+def _print_json(document: object) -> None:
+    print(json.dumps(document, indent=2 if sys.stdout.isatty() else None))
+
+
+def _show_error(error: Any, *, as_json: bool) -> None:
+    if not as_json:
+        print(f"magnumhub: {error}", file=sys.stderr)
+        return
+    problems = [{"field": p.field, "given": p.given, "expected": p.expected} for p in getattr(error, "problems", ())]
+    _print_json({"error": {"message": error.message, "hint": error.hint, "problems": problems}})
+
+
+def _show_waiting(waiting: Any, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(
+            {"waiting": {"addresses": waiting.addresses, "ports": waiting.ports, "request": waiting.request}}
+        )
+    else:
+        print(f"{waiting}\n\n{waiting.request}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""One place where a stage says that it began, what it waits for, and how it ended.
+
+Stages report in plain lines; who listens decides what becomes of them: the run's log in Prefect's UI, the line on a terminal,
+the list of stages in the final document. Listeners live in the process that runs the flow, as do its tasks (threads).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from prefect.exceptions import MissingContextError
+from prefect.logging import get_run_logger
+
+from magnumhub.domain.results import Action, StageRecord
+
+LOG_EVERY_S = 15.0
+"""A long wait writes a log line this often at most: the UI's log tab is read by people."""
+
+
+@dataclass(frozen=True)
+class StageEvent:
+    """What happened in a stage; `action` and `duration_s` are set when it ended."""
+
+    stage: str
+    kind: Literal["started", "progress", "ended", "failed"]
+    text: str = ""
+    action: Action | None = None
+    duration_s: float = 0.0
+
+
+Listener = Callable[[StageEvent], None]
+_listeners: list[Listener] = []
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Hand every event of this process to `listener` while the block runs."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+@contextmanager
+def recording() -> Iterator[list[StageRecord]]:
+    """Collect the stages that end while the block runs, in the order in which they ended."""
+    records: list[StageRecord] = []
+
+    def record(event: StageEvent) -> None:
+        if event.kind == "ended" and event.action is not None:
+            records.append(StageRecord(name=event.stage, action=event.action, duration_s=round(event.duration_s, 3)))
+
+    with listening(record):
+        yield records
+
+
+@dataclass
+class Stage:
+    """A running stage: call it with a line of progress; set `action` to what was done."""
+
+    name: str
+    action: Action = "kept"
+    _logged_s: float = field(default=float("-inf"), repr=False)
+
+    def __call__(self, text: str) -> None:
+        _publish(StageEvent(self.name, "progress", text))
+        if time.monotonic() - self._logged_s >= LOG_EVERY_S:
+            self._logged_s = time.monotonic()
+            _log(f"{self.name}: {text}")
+
+
+@contextmanager
+def stage(name: str) -> Iterator[Stage]:
+    """Announce a stage, time it, and say how it ended, also when it raises."""
+    started_s = time.monotonic()
+    running = Stage(name)
+    _publish(StageEvent(name, "started"))
+    try:
+        yield running
+    except BaseException as error:
+        text = str(error)
+        _publish(StageEvent(name, "failed", text, duration_s=time.monotonic() - started_s))
+        raise
+    duration_s = time.monotonic() - started_s
+    _publish(StageEvent(name, "ended", action=running.action, duration_s=duration_s))
+    _log(f"{name}: {running.action} in {duration_s:.1f} s")
+
+
+def _publish(event: StageEvent) -> None:
+    for listener in tuple(_listeners):
+        listener(event)
+
+
+def _log(text: str) -> None:
+    try:
+        get_run_logger().info(text)
+    except MissingContextError:  # a task's function called by itself, as in a notebook: there is no run to log to
+        return
