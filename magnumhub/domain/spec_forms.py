@@ -1,0 +1,68 @@
+"""Forms of text in a site file: a pattern, and the words a person is told when the text has another form."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, StrictInt, StrictStr
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+NEWEST = "newest-compatible"
+"""A chart version that is resolved at the first install and kept."""
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Text of one form; `expected` is what a person is told when it has another."""
+
+    pattern: str
+    expected: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "pattern": f"^(?:{self.pattern})$"}
+
+    def check(self, value: str) -> str:
+        if re.fullmatch(self.pattern, value) is None:
+            raise PydanticCustomError("expected", "{words}", {"words": self.expected})
+        return value
+
+
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_ADDRESS = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
+_DNS_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+
+Text = Annotated[StrictStr, Matching(r"(?s)\S(?:.*\S)?", "text that is not empty")]
+SiteName = Annotated[
+    StrictStr,
+    Matching(
+        r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?",
+        "lowercase letters, digits and dashes, a letter first, at most 40 characters",
+    ),
+]
+Namespace = Annotated[StrictStr, Matching(_DNS_LABEL, "lowercase letters, digits and dashes, at most 63 characters")]
+Hostname = Annotated[
+    StrictStr,
+    Matching(
+        rf"(?=.*[a-z]){_DNS_LABEL}(?:\.{_DNS_LABEL})+", "a full host name such as hub.example.org, without https://"
+    ),
+]
+Url = Annotated[StrictStr, Matching(r"https?://[^\s/]+\S*", "an address that begins with https:// or http://")]
+OptionalAddress = Annotated[
+    StrictStr, Matching(rf"auto|none|{_ADDRESS}", "auto, none, or an IPv4 address like 192.0.2.10")
+]
+ChartVersion = Annotated[
+    StrictStr,
+    Matching(
+        rf"{NEWEST}|v?\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?", f"{NEWEST}, or a version of the chart such as 4.4.0"
+    ),
+]
+Sha256 = Annotated[StrictStr, Matching(r"[0-9a-f]{64}", "64 hexadecimal digits, in lower case")]
+JumpHost = Annotated[
+    StrictStr, Matching(r"(?:[^\s@:]+@)?[^\s@:]+(?::\d{1,5})?", "[user@]host[:port], such as me@gate.example.org:22")
+]
+Limit = Annotated[StrictInt, Field(ge=1, le=86400)]
