@@ -1,0 +1,110 @@
+"""Container images of the sandbox: Python environments made from pinned requirement files.
+
+An image `registry/path/NAME:TAG` is the file sandbox/images/NAME-TAG.txt; an image without such a file does not exist.
+Each environment is built once per user by uv and kept under a hash of all that went into it, so a changed file is a
+new image and nothing ever changes under a running pod. Pods only read it: uv hard-links files between environments.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "images"
+_PODNET = Path(__file__).parent / "podnet.py"
+
+
+class ImageError(Exception):
+    """An image could not be built; the message is uv's."""
+
+
+def requirements_file(image: str, folder: Path = FOLDER) -> Path | None:
+    """The file that an image reference stands for, or None if there is no such image."""
+    name, _, tag = image.rpartition("/")[2].partition(":")
+    if "@" in image:
+        return None  # a digest names bytes of a real registry
+    file = folder / f"{name}-{tag or 'latest'}.txt"
+    return file if file.is_file() else None
+
+
+def build(file: Path) -> Path:
+    """The environment of a requirement file, built unless it is there.
+
+    Safe to repeat: a lock keeps builders apart, and a build that was interrupted starts afresh.
+
+    Raises:
+        ImageError: uv refused (a wrong pin) or has no network for what is not in its cache.
+    """
+    environment = _store() / _digest(file)
+    complete = environment / ".complete"
+    if complete.exists():
+        return environment
+    environment.parent.mkdir(parents=True, exist_ok=True)
+    with (environment.parent / f"{environment.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not complete.exists():
+            shutil.rmtree(environment, ignore_errors=True)
+            _install(file, environment)
+            complete.touch()
+    return environment
+
+
+def _install(file: Path, environment: Path) -> None:
+    """Built where it will lie: scripts and bytecode carry the environment's path."""
+    _uv("venv", "--python", _base_python(), str(environment))
+    (packages,) = environment.glob("lib/python*/site-packages")
+    shutil.copy(_PODNET, packages / "podnet.py")
+    (packages / "podnet.pth").write_text("import podnet\n", encoding="utf-8")
+    # uv compiles nothing by default, and then every pod compiles everything at every start.
+    _uv("pip", "install", "--compile-bytecode", "--python", str(environment), "--requirements", str(file))
+
+
+def _uv(*arguments: str) -> None:
+    environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
+    beside = Path(sys.executable).with_name("uv")
+    uv = str(beside) if beside.exists() else "uv"
+    done = subprocess.run([uv, "--no-progress", *arguments], env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise ImageError(f"uv {' '.join(arguments)}: {done.stderr.strip()}")
+
+
+def _store() -> Path:
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "magnumhub" / "images"
+
+
+def _base_python() -> str:
+    """The Python that the sandbox's own environment is made of."""
+    return str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
+
+
+def _digest(file: Path) -> str:
+    interpreter = f"{_base_python()} {sys.version} {platform.machine()}"
+    content = b"\0".join([interpreter.encode(), _PODNET.read_bytes(), file.read_bytes()])
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def main(names: Iterable[str] = ()) -> int:
+    """Build the images named NAME-TAG, or all of them; two at a time, as uv waits for disk and network in turn."""
+    files = [FOLDER / f"{name}.txt" for name in names] or sorted(FOLDER.glob("*.txt"))
+    failed = 0
+    with ThreadPoolExecutor(2) as pool:
+        for file, outcome in [(file, pool.submit(build, file)) for file in files]:
+            try:
+                outcome.result()
+            except (ImageError, FileNotFoundError) as error:
+                failed = 1
+                sys.stderr.write(f"image {file.stem}: {error}\n")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
