@@ -1,0 +1,93 @@
+"""The way to Kubernetes: through ssh to the master where the cloud is so, straight to the API where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prefect import task
+
+from blocks.cloud import cloud_of
+from magnumhub.domain.errors import TransientError
+from magnumhub.domain.results import Addresses, FloatingIP, MagnumCluster, Report, Result
+from magnumhub.domain.spec import Site
+from magnumhub.openstack import certificates, clusters, floating_ips
+from magnumhub.remote.access import Access, access_for
+from magnumhub.remote.session import Reached, reach
+from magnumhub.remote.ssh import wait_until_open
+from tasks.network import confirm_open, waiting
+from tasks.policy import OBSERVE
+from tasks.progress import stage
+
+
+class Way(Result):
+    """How a cluster is reached, without secrets; `address` is the master's, where it has one."""
+
+    access: Access
+    address: FloatingIP | None = None
+
+
+@task(name="open master", **OBSERVE)
+def open_master(site: Site, magnum_cluster: MagnumCluster, addresses: Addresses) -> Way:
+    """Put our floating IP on the master, or adopt the one that Magnum gave it; then see whether ssh answers.
+
+    Safe to repeat: looks at where the address is first.
+
+    Raises:
+        WaitingError: the site's firewall is opened by a person, and the address is still closed at `limits_s.ssh`.
+        DeadlineError: ssh does not answer; says whether it was refused, timed out or had no route, and what that means.
+    """
+    with stage("master access") as report, cloud_of(site) as cloud:
+        masters = clusters.masters(cloud.connection, magnum_cluster)
+        master = masters[0] if masters else None
+        address = None
+        if master is not None and site.access.via != "kubeconfig":
+            if addresses.master is not None:
+                address = floating_ips.associate_master(cloud.connection, addresses.master, master)
+            elif master.floating_address is not None:
+                address = floating_ips.adopt_master(cloud.connection, site, master)
+            if address is not None:
+                master = master.model_copy(update={"floating_address": address.address})
+                report.action = address.action
+        way = Way(access=access_for(site.access, site.helm, magnum_cluster, master), address=address)
+        if way.access.ssh is not None:
+            _wait_for_ssh(site, way, addresses, report)
+        return way
+
+
+def _wait_for_ssh(site: Site, way: Way, addresses: Addresses, report: Report) -> None:
+    assert way.access.ssh is not None
+    try:
+        wait_until_open(way.access.ssh, deadline_s=site.limits_s.ssh, report=report)
+    except TransientError:
+        raise
+    except Exception as error:
+        if way.address is not None and way.address.firewall == "asked":
+            raise waiting(site, addresses, f"the master's address is still closed: {error}") from error
+        raise
+    confirm_open(site, way.address)
+
+
+# Signed certificates of this process, by the cluster's uuid: Magnum signs one in seconds on a busy cloud, and every task
+# needs one. They are in memory only.
+_certificates: dict[str, certificates.ClusterCertificates] = {}
+
+
+@contextmanager
+def reached(site: Site, magnum_cluster: MagnumCluster, way: Way, report: Report) -> Iterator[Reached]:
+    """Kubernetes, and the master's shell where there is one, for as long as the block runs."""
+    certificate = _certificates.get(magnum_cluster.uuid)
+    if certificate is None:
+        with cloud_of(site) as cloud:
+            certificate = certificates.issue(cloud.magnum, magnum_cluster.uuid)
+        _certificates[magnum_cluster.uuid] = certificate
+    with reach(
+        way.access,
+        ca_pem=certificate.ca_pem,
+        certificate_pem=certificate.certificate_pem,
+        key_pem=certificate.key_pem,
+        ssh_deadline_s=site.limits_s.ssh,
+        api_timeout_s=site.limits_s.api,
+        report=report,
+    ) as there:
+        yield there

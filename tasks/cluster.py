@@ -1,0 +1,51 @@
+"""The Magnum cluster: started in seconds, waited for by what is true and not by what a timer says."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from blocks.cloud import cloud_of
+from magnumhub.domain.ground import Ground
+from magnumhub.domain.results import MagnumCluster
+from magnumhub.domain.spec import Site
+from magnumhub.openstack import clusters
+from tasks.policy import ACT, OBSERVE
+from tasks.progress import stage
+
+
+@task(name="start cluster", **ACT)
+def start_cluster(site: Site, ground: Ground, *, replace_failed: bool = False) -> MagnumCluster:
+    """Ask Magnum for the site's cluster unless it has it; returns at once.
+
+    Safe to repeat: looks for the site's cluster first, also when the answer to the request was lost.
+
+    Raises:
+        NotOursError: a cluster of that name exists without the site's label; rename the site or remove that cluster.
+        FailedError: a leftover that Magnum failed to create; its reason is Magnum's own. `replace_failed` deletes it.
+    """
+    with stage("cluster start") as report, cloud_of(site) as cloud:
+        started = clusters.start(
+            cloud.magnum, site, template=ground.template, replace_failed=replace_failed, report=report
+        )
+        report.action = started.action
+        return started
+
+
+@task(name="wait for cluster", **OBSERVE)
+def wait_for_cluster(site: Site, magnum_cluster: MagnumCluster) -> MagnumCluster:
+    """Wait until Magnum says that the cluster is complete; progress is Magnum's own word.
+
+    Safe to repeat: only looks.
+
+    Raises:
+        FailedError: Magnum's reason and its faults, and those of the servers.
+        DeadlineError: `cluster.create_timeout_min` is over; says what was last seen.
+    """
+    with stage("cluster wait") as report, cloud_of(site) as cloud:
+        return clusters.wait(
+            cloud.magnum,
+            cloud.connection,
+            magnum_cluster,
+            deadline_s=site.cluster.create_timeout_min * 60,
+            report=report,
+        )

@@ -1,0 +1,61 @@
+"""What has to be true of Kubernetes before anything is installed on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from prefect import task
+
+from magnumhub.domain.results import MagnumCluster
+from magnumhub.domain.spec import Site
+from magnumhub.kube.lease import site_lease
+from magnumhub.kube.readiness import wait_for_nodes
+from magnumhub.kube.storage import ensure_storage_class
+from tasks.access import Way, reached
+from tasks.policy import OBSERVE
+from tasks.progress import stage
+
+
+@task(name="wait for Kubernetes", **OBSERVE)
+def wait_for_kubernetes(site: Site, magnum_cluster: MagnumCluster, way: Way) -> MagnumCluster:
+    """Wait until the API answers and every node is Ready; then Kubernetes' version is known.
+
+    Safe to repeat: only looks.
+
+    Raises:
+        DeadlineError: says which node is not Ready and why, or what the API answered last.
+    """
+    with stage("kubernetes") as report, reached(site, magnum_cluster, way, report) as there:
+        version = wait_for_nodes(
+            there.kube, site.cluster.node_count, deadline_s=site.cluster.create_timeout_min * 60, report=report
+        )
+        return magnum_cluster.model_copy(update={"kubernetes_version": version})
+
+
+@task(name="ensure storage", **OBSERVE)
+def ensure_storage(site: Site, magnum_cluster: MagnumCluster, way: Way) -> str | None:
+    """Make sure that users' homes and the hub's database have a StorageClass; returns its name, None for ephemeral.
+
+    Safe to repeat: a usable class is used as it is.
+
+    Raises:
+        RefusedError: there is neither a class nor the Cinder CSI driver; the hint names both ways out.
+    """
+    with stage("storage") as report, reached(site, magnum_cluster, way, report) as there:
+        name, report.action = ensure_storage_class(there.kube, site.storage, site=site.name)
+        return name or None
+
+
+@contextmanager
+def holding_site(site: Site, magnum_cluster: MagnumCluster, way: Way) -> Iterator[None]:
+    """One run of a site at a time, across machines: hold its Lease while the block runs.
+
+    Raises:
+        DeadlineError: another run holds it and did not end; says which host and process.
+    """
+    with ExitStack() as held:
+        with stage("lease") as report:
+            there = held.enter_context(reached(site, magnum_cluster, way, report))
+            held.enter_context(site_lease(there.kube, site.name, wait_s=site.limits_s.release, report=report))
+        yield

@@ -1,0 +1,72 @@
+"""Everything that would stop the runbook after an hour, found out in seconds and all at once."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from blocks.cloud import cloud_of
+from blocks.secrets import resolve
+from magnumhub.domain.compat import Template, choose_template
+from magnumhub.domain.errors import PreflightError
+from magnumhub.domain.ground import Ground, wants_master_address
+from magnumhub.domain.preflight import CloudFacts, judge_preflight
+from magnumhub.domain.spec import Site
+from magnumhub.domain.wiring import secret_refs
+from magnumhub.openstack.survey import survey
+from tasks.policy import OBSERVE
+from tasks.progress import stage
+
+
+@task(name="check preflight", **OBSERVE)
+def check_preflight(site: Site) -> Ground:
+    """Look at the cloud, refuse with every problem at once, and choose the template.
+
+    Safe to repeat: reads only.
+
+    Raises:
+        PreflightError: lists every problem with its remedy; nothing was touched.
+    """
+    with stage("preflight") as report:
+        resolve(secret_refs(site))  # a secret that is missing is found now and not after the cluster was made
+        facts = look_at_cloud(site)
+        findings = judge_preflight(site, facts)
+        if any(finding.level == "Unhealthy" for finding in findings):
+            raise PreflightError(site.name, findings)
+        for finding in findings:
+            report(f"{finding.level}: {finding.summary}")
+        return ground_of(site, facts)
+
+
+def look_at_cloud(site: Site) -> CloudFacts:
+    """What the cloud says of the site's project, as plain values."""
+    with cloud_of(site) as cloud:
+        return survey(
+            cloud.connection, cloud.magnum, cluster_name=site.name, external_network=site.network.external_network
+        )
+
+
+def ground_of(site: Site, facts: CloudFacts) -> Ground:
+    """What later stages build on: a cluster that is there keeps its template, else one is chosen."""
+    ours = next(iter(facts.magnum_clusters or ()), None)
+    template = _template_named(facts, ours.template) if ours else None
+    if template is not None:
+        reason = "the cluster was made from it"
+    else:
+        choice = choose_template(
+            facts.templates or (),
+            wanted=site.cluster.template,
+            jupyterhub_chart=site.jupyterhub.chart.version,
+            dask_gateway_chart=site.dask_gateway.chart.version,
+        )
+        template, reason = _template_named(facts, choice.uuid), choice.reason
+    assert template is not None
+    return Ground(
+        template=template.uuid,
+        template_name=template.name,
+        template_reason=reason,
+        master_address=wants_master_address(site, template),
+    )
+
+
+def _template_named(facts: CloudFacts, name_or_uuid: str | None) -> Template | None:
+    return next((t for t in facts.templates or () if name_or_uuid in (t.uuid, t.name)), None)
