@@ -13,13 +13,15 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_validator
-from pydantic_core import PydanticCustomError
 
 from magnumhub.domain.spec_forms import (
     NEWEST,
+    Allow,
     ChartVersion,
+    Cron,
     Hostname,
     JumpHost,
+    LabelValue,
     Limit,
     Matching,
     Namespace,
@@ -27,7 +29,9 @@ from magnumhub.domain.spec_forms import (
     Sha256,
     SiteName,
     Text,
+    TimeZone,
     Url,
+    expected,
 )
 
 OUR_LABEL = "magnumhub_site"
@@ -52,7 +56,7 @@ class SecretRef(Spec):
     @model_validator(mode="after")
     def _one(self) -> SecretRef:
         if sum(value is not None for value in (self.env, self.file, self.block)) != 1:
-            raise PydanticCustomError("expected", "exactly one of {{env: NAME}}, {{file: PATH}}, {{block: NAME}}")
+            raise expected("exactly one of {env: NAME}, {file: PATH}, {block: NAME}")
         return self
 
     def __str__(self) -> str:
@@ -83,7 +87,7 @@ class ClusterSpec(Spec):
         description="Volume for container images of each server, in GiB: 10 to 16384. Cluster API clouds take it "
         "as the boot volume's size (label boot_volume_size).",
     )
-    labels: dict[str, StrictStr | bool | StrictInt] = Field(
+    labels: dict[str, LabelValue] = Field(
         default_factory=dict,
         description="Magnum labels, merged over the template's. True and false are sent in lower case.",
     )
@@ -241,7 +245,6 @@ class HttpsOffload(Spec):
 
 
 HttpsSpec = Annotated[HttpsOff | HttpsLetsEncrypt | HttpsSecret | HttpsOffload, Field(discriminator="kind")]
-Allow = Annotated[Literal["all"] | tuple[Text, ...], Field(union_mode="left_to_right")]
 _ALLOW = "Who may log in: all, or a list of user names. No default: a hub from 5.0 on lets nobody in without it."
 _ADMINS = "User names that administer the hub."
 
@@ -335,8 +338,8 @@ class DaskGatewaySpec(Spec):
 class HealthSpec(Spec):
     """The nightly check and its benchmark."""
 
-    cron: Text = Field(default="0 4 * * *", description="When: minute hour day month weekday.")
-    timezone: Text = Field(default="UTC", description="Time zone of cron, such as Europe/London.")
+    cron: Cron = Field(default="0 4 * * *", description="When: minute hour day month weekday.")
+    timezone: TimeZone = Field(default="UTC", description="Time zone of cron, such as Europe/London.")
     workers: StrictInt = Field(
         default=5, ge=1, le=1000, description="Dask workers of the benchmark: 1 to per_cluster_max."
     )

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, StrictInt, StrictStr
+from pydantic import (
+    AfterValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 NEWEST = "newest-compatible"
@@ -28,8 +40,51 @@ class Matching:
 
     def check(self, value: str) -> str:
         if re.fullmatch(self.pattern, value) is None:
-            raise PydanticCustomError("expected", "{words}", {"words": self.expected})
+            raise expected(self.expected)
         return value
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Several types under one sentence, where a message per type would only confuse."""
+
+    expected: str
+
+    def __call__(self, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError as error:
+            raise expected(self.expected) from error
+
+
+def expected(words: str) -> PydanticCustomError:
+    """The error whose message is what would be right, as spec_file.py tells it."""
+    return PydanticCustomError("expected", "{words}", {"words": words})
+
+
+def _time_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise expected("a time zone such as Europe/London or UTC")
+    return value
+
+
+_CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+_CRON_PART = re.compile(r"(?:\*|(\d+)(?:-(\d+))?)(?:/([1-9]\d*))?")
+
+
+def _cron(value: str) -> str:
+    fields = value.split()
+    if len(fields) != len(_CRON_RANGES):
+        raise expected("five fields, minute hour day month weekday, such as 0 4 * * *")
+    for field, (low, high) in zip(fields, _CRON_RANGES, strict=True):
+        for part in field.split(","):
+            match = _CRON_PART.fullmatch(part)
+            numbers = [int(number) for number in match.groups()[:2] if number] if match else [-1]
+            if any(not low <= number <= high for number in numbers) or numbers != sorted(numbers):
+                raise expected(
+                    f"numbers from {low} to {high}, *, ranges or steps instead of {part!r}, such as 0 4 * * *"
+                )
+    return value
 
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
@@ -64,5 +119,12 @@ ChartVersion = Annotated[
 Sha256 = Annotated[StrictStr, Matching(r"[0-9a-f]{64}", "64 hexadecimal digits, in lower case")]
 JumpHost = Annotated[
     StrictStr, Matching(r"(?:[^\s@:]+@)?[^\s@:]+(?::\d{1,5})?", "[user@]host[:port], such as me@gate.example.org:22")
+]
+Cron = Annotated[StrictStr, AfterValidator(_cron)]
+TimeZone = Annotated[StrictStr, AfterValidator(_time_zone)]
+Allow = Annotated[Literal["all"] | tuple[Text, ...], WrapValidator(OneOf("all, or a list of user names"))]
+LabelValue = Annotated[
+    StrictStr | StrictBool | StrictInt,
+    WrapValidator(OneOf('text, a whole number, true or false; a version such as 1.10 in quotes: "1.10"')),
 ]
 Limit = Annotated[StrictInt, Field(ge=1, le=86400)]
