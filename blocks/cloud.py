@@ -26,7 +26,8 @@ class Cloud:
 def cloud_of(site: Site) -> Iterator[Cloud]:
     """Open the site's cloud and refuse any project but the site's own.
 
-    Safe to repeat: reads only. Each task opens its own, since sessions are not to be shared between threads for writing.
+    Safe to repeat: reads only. Each task opens its own, since sessions are not to be shared between threads for
+    writing.
 
     Raises:
         AuthenticationError: the credential was not accepted; the hint says where it came from.

@@ -11,8 +11,8 @@ from pydantic import Field, SecretStr
 class OpenStackCredentials(Block):
     """An application credential for one OpenStack project.
 
-    A site names it as `cloud: block:NAME`. The credential must be unrestricted: Magnum makes a trust for each cluster, and
-    Keystone refuses trusts to restricted application credentials.
+    A site names it as `cloud: block:NAME`. The credential must be unrestricted: Magnum makes a trust for each cluster,
+    and Keystone refuses trusts to restricted application credentials.
     """
 
     _block_type_name = "OpenStack Credentials"

@@ -1,7 +1,7 @@
 """The command line: the same flows, with exit codes and one JSON document on stdout for programs.
 
-Nothing slow is imported before it is known that a command needs it: `magnumhub --help` answers at once, and a wrong site
-file is refused before Prefect starts.
+Nothing slow is imported before it is known that a command needs it: `magnumhub --help` answers at once, and a wrong
+site file is refused before Prefect starts.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 DONE, FAILED, WRONG_INPUT, DEGRADED, WAITING, WOULD_CHANGE = range(6)
 """Exit codes; WOULD_CHANGE only with `plan --exit-code`."""
 
-# A command is no place for Prefect's own log lines: progress is ours, and what went wrong is in our errors. All of it is
-# still in the run's log on the server. The temporary server gets more than its 20 s on a busy machine.
+# A command is no place for Prefect's own log lines: progress is ours, and what went wrong is in our errors. All of it
+# is still in the run's log on the server. The temporary server gets more than its 20 s on a busy machine.
 _PREFECT_DEFAULTS = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
@@ -32,7 +32,8 @@ _PREFECT_DEFAULTS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code (DESIGN: 0 done, 1 failed, 2 wrong input, 3 degraded, 4 waits for a person)."""
+    """Run one command; returns its exit code (DESIGN: 0 done, 1 failed, 2 wrong input, 3 degraded, 4 waits for a
+    person)."""
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     from magnumhub.domain.errors import InputError, MagnumhubError, WaitingError
@@ -140,7 +141,7 @@ def _init(options: argparse.Namespace) -> int:
 
 def _sandbox(options: argparse.Namespace) -> int:
     # A program of its own: nothing of the product imports it.
-    return subprocess.call([sys.executable, "-m", "sandbox", *options.arguments])
+    return subprocess.call([sys.executable, "-m", "sandbox", *options.arguments])  # noqa: S603
 
 
 def _load(name_or_path: str) -> Site:
@@ -179,9 +180,7 @@ def _show_error(error: Any, *, as_json: bool) -> None:
 
 def _show_waiting(waiting: Any, *, as_json: bool) -> None:
     if as_json:
-        _print_json(
-            {"waiting": {"addresses": waiting.addresses, "ports": waiting.ports, "request": waiting.request}}
-        )
+        _print_json({"waiting": {"addresses": waiting.addresses, "ports": waiting.ports, "request": waiting.request}})
     else:
         print(f"{waiting}\n\n{waiting.request}", file=sys.stderr)
 

@@ -1,4 +1,5 @@
-"""What a person sees on a terminal: one live line a stage on stderr, a summary on stdout. Plain lines where there is no terminal."""
+"""What a person sees on a terminal: one live line a stage on stderr, a summary on stdout. Plain lines where there is
+no terminal."""
 
 from __future__ import annotations
 
@@ -10,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from tasks.progress import StageEvent, listening
 
 if TYPE_CHECKING:
-    from magnumhub.domain.spec import Site
+    pass
 
 _MARKS = {"created": "green", "changed": "yellow", "kept": "dim", "skipped": "dim"}
 _LEVELS = {"Healthy": "green", "Degraded": "yellow", "Unhealthy": "red", "Unknown": "magenta", "Skipped": "dim"}

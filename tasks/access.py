@@ -68,8 +68,8 @@ def _wait_for_ssh(site: Site, way: Way, addresses: Addresses, report: Report) ->
     confirm_open(site, way.address)
 
 
-# Signed certificates of this process, by the cluster's uuid: Magnum signs one in seconds on a busy cloud, and every task
-# needs one. They are in memory only.
+# Signed certificates of this process, by the cluster's uuid: Magnum signs one in seconds on a busy cloud, and every
+# task needs one. They are in memory only.
 _certificates: dict[str, certificates.ClusterCertificates] = {}
 
 

@@ -46,8 +46,8 @@ def settle_addresses(site: Site, addresses: Addresses) -> Addresses:
 def request_ingress(site: Site, addresses: Addresses) -> None:
     """Where a person opens the firewall: ask once, with a request that is ready to be sent.
 
-    Safe to repeat: addresses marked as open are not asked for again; a run after the question takes its own start as the
-    answer, and the probes of later stages as the proof.
+    Safe to repeat: addresses marked as open are not asked for again; a run after the question takes its own start as
+    the answer, and the probes of later stages as the proof.
 
     Raises:
         WaitingError: the question was put just now; carries the request's text.

@@ -1,8 +1,8 @@
 """What every task of magnumhub agrees on: when to try again, and what may be remembered.
 
-Prefect knows nothing of clouds; the library's errors say by themselves whether trying again can help (`transient`). Acts
-are remembered per flow run, so that a retried or resumed run skips what it finished; observations never are, because a run
-may be resumed days later.
+Prefect knows nothing of clouds; the library's errors say by themselves whether trying again can help (`transient`).
+Acts are remembered per flow run, so that a retried or resumed run skips what it finished; observations never are,
+because a run may be resumed days later.
 """
 
 from __future__ import annotations

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prefect import task
 
 from blocks.cloud import cloud_of
 from blocks.secrets import resolve
 from magnumhub.domain.compat import Template, choose_template
-from magnumhub.domain.errors import PreflightError
+from magnumhub.domain.errors import PreflightError, Problem
+from magnumhub.domain.findings import Finding
 from magnumhub.domain.ground import Ground, wants_master_address
 from magnumhub.domain.preflight import CloudFacts, judge_preflight
 from magnumhub.domain.spec import Site
@@ -30,11 +33,17 @@ def check_preflight(site: Site) -> Ground:
         resolve(secret_refs(site))  # a secret that is missing is found now and not after the cluster was made
         facts = look_at_cloud(site)
         findings = judge_preflight(site, facts)
-        if any(finding.level == "Unhealthy" for finding in findings):
-            raise PreflightError(site.name, findings)
+        refuse(site, [finding for finding in findings if finding.level == "Unhealthy"])
         for finding in findings:
             report(f"{finding.level}: {finding.summary}")
         return ground_of(site, facts)
+
+
+def refuse(site: Site, findings: Sequence[Finding]) -> None:
+    """Raise one error for all that stands in the way; nothing when there is nothing."""
+    if findings:
+        problems = [Problem(f.category.value, f.summary, f.remedy) for f in findings]
+        raise PreflightError(f"{site.name} cannot be provisioned on {site.cloud} as things are", problems)
 
 
 def look_at_cloud(site: Site) -> CloudFacts:

@@ -1,7 +1,8 @@
 """One place where a stage says that it began, what it waits for, and how it ended.
 
-Stages report in plain lines; who listens decides what becomes of them: the run's log in Prefect's UI, the line on a terminal,
-the list of stages in the final document. Listeners live in the process that runs the flow, as do its tasks (threads).
+Stages report in plain lines; who listens decides what becomes of them: the run's log in Prefect's UI, the line on a
+terminal, the list of stages in the final document. Listeners live in the process that runs the flow, as do its tasks
+(threads).
 """
 
 from __future__ import annotations

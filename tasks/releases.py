@@ -7,19 +7,23 @@ from prefect import task
 from blocks.secrets import resolve
 from magnumhub.domain.compat import ChartChoice, choose_chart
 from magnumhub.domain.results import Addresses, MagnumCluster, Release, Report, Result
-from magnumhub.domain.spec import ChartSpec, Site
+from magnumhub.domain.spec import NEWEST, ChartSpec, Site
 from magnumhub.domain.wiring import (
     GATEWAY_RELEASE,
     HUB_RELEASE,
+    ServiceName,
     Tokens,
     Values,
     Versions,
     compose_values,
     secret_refs,
 )
+from magnumhub.kube.crds import apply_crds
+from magnumhub.kube.pods import wait_for_workloads
 from magnumhub.kube.secrets import ensure_namespace, ensure_token
+from magnumhub.kube.services import service_ports, wait_for_external_ip
 from magnumhub.remote import charts
-from magnumhub.remote.helm import Helm, prepare_helm
+from magnumhub.remote.helm import prepare_helm
 from magnumhub.remote.releases import ensure_release, list_releases
 from magnumhub.remote.session import Reached
 from tasks.access import Way, reached
@@ -43,7 +47,15 @@ class Charts(Result):
         return Versions(hub=self.jupyterhub.version, gateway=self.dask_gateway.version)
 
 
-@task(name="ensure helm", **OBSERVE)
+class Installed(Result):
+    """A release and where its Service is reached: the EXTERNAL-IP that was seen, and its ports by name."""
+
+    release: Release
+    address: str | None
+    ports: dict[str, int]
+
+
+@task(name="ensure Helm", **OBSERVE)
 def ensure_helm(site: Site, magnum_cluster: MagnumCluster, way: Way) -> Charts:
     """Have the pinned Helm where it is to run, and settle which charts fit this cluster's Kubernetes.
 
@@ -56,12 +68,77 @@ def ensure_helm(site: Site, magnum_cluster: MagnumCluster, way: Way) -> Charts:
         helm = prepare_helm(there, site.helm, report=report)
         report.action = helm.action
         installed = {release.name: release for release in list_releases(helm)}
-        kubernetes_version = magnum_cluster.kubernetes_version
-        choices = {
-            chart: _choose(site, spec, chart, installed.get(release), kubernetes_version)
-            for release, chart, spec in (
-                (HUB_RELEASE, "jupyterhub", site.jupyterhub.chart),
-                (GATEWAY_RELEASE, "dask-gateway", site.dask_gateway.chart),
+
+        def choose(chart: str, release: str, spec: ChartSpec) -> ChartChoice:
+            # What the site pins; else what is installed, which only a redeploy moves; else the newest that fits.
+            keep = installed.get(release) if spec.version == NEWEST else None
+            return choose_chart(
+                chart,
+                charts.versions(spec.repo, chart, timeout_s=site.limits_s.api),
+                kubernetes_version=magnum_cluster.kubernetes_version,
+                wanted=keep.version if keep else spec.version,
             )
-        }
-        return Charts(jupyterhub=choices["jupyterhub"], dask_gateway=choices["dask-gateway"])
+
+        return Charts(
+            jupyterhub=choose("jupyterhub", HUB_RELEASE, site.jupyterhub.chart),
+            dask_gateway=choose("dask-gateway", GATEWAY_RELEASE, site.dask_gateway.chart),
+        )
+
+
+def composed_values(
+    site: Site, there: Reached, addresses: Addresses, chosen: Charts, storage_class: str | None
+) -> Values:
+    """Both charts' values from the site, with the tokens that hub and gateway share; holds secrets."""
+    namespace = site.jupyterhub.namespace
+    ensure_namespace(there.kube, namespace, site=site.name)
+    tokens = Tokens(
+        gateway=ensure_token(there.kube, namespace, TOKENS_SECRET, "gateway", site=site.name),
+        check=ensure_token(there.kube, namespace, TOKENS_SECRET, "check", site=site.name),
+    )
+    gateway = addresses.dask_gateway
+    return compose_values(
+        site,
+        addresses={"jupyterhub": addresses.jupyterhub.address, "dask_gateway": gateway.address if gateway else None},
+        secrets=resolve(secret_refs(site)),
+        tokens=tokens,
+        versions=chosen.versions,
+        storage_class=storage_class,
+    )
+
+
+def install(
+    site: Site,
+    there: Reached,
+    *,
+    name: str,
+    chart: ChartSpec,
+    version: str,
+    values: dict[str, object],
+    service: ServiceName,
+    asked: str | None,
+    report: Report,
+) -> Installed:
+    """Install or upgrade one release, wait for its pods, then for the address that was asked for.
+
+    Custom resource definitions go first, as Helm never upgrades them. Helm returns while a load balancer is still
+    pending (measured with helm 4.1.4), so the address is watched on the Service itself.
+    """
+    archive = charts.fetch(chart.repo, _CHARTS[name], version, timeout_s=site.limits_s.api)
+    ensure_namespace(there.kube, service.namespace, site=site.name)
+    apply_crds(there.kube, archive.crds(), deadline_s=site.limits_s.api)
+    helm = prepare_helm(there, site.helm, report=report)
+    release = ensure_release(
+        helm, name, service.namespace, archive, values, deadline_s=site.limits_s.release, report=report
+    )
+    wait_for_workloads(there.kube, service.namespace, deadline_s=site.limits_s.release, report=report)
+    address = None
+    if asked is not None:
+        address = wait_for_external_ip(
+            there.kube,
+            service.namespace,
+            service.name,
+            asked=asked,
+            deadline_s=site.limits_s.load_balancer,
+            report=report,
+        )
+    return Installed(release=release, address=address, ports=service_ports(there.kube, service.namespace, service.name))

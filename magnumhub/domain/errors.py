@@ -66,6 +66,18 @@ class RefusedError(MagnumhubError):
     """The service or our own rules said no; asking again changes nothing until somebody acts on the hint."""
 
 
+class PreflightError(RefusedError):
+    """The cloud is not ready for this site: every problem at once (what it is about, what was seen, what to do)."""
+
+    def __init__(self, message: str, problems: Sequence[Problem]) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        lines = [f"  {p.field}: {p.given}\n    -> {p.expected}" for p in self.problems]
+        return "\n".join([self.message, *lines])
+
+
 class NotOursError(RefusedError):
     """A thing of that name exists and does not carry the site's mark; it is never touched."""
 

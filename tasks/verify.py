@@ -1,0 +1,80 @@
+"""Whether users can work: the runbook's own test, asserted."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from blocks.secrets import resolve
+from magnumhub.domain.health import Health
+from magnumhub.domain.results import Addresses, MagnumCluster, Result
+from magnumhub.domain.spec import DummyAuth, Site
+from magnumhub.domain.wiring import CHECK_USER, GATEWAY_RELEASE, HUB_RELEASE, endpoints
+from magnumhub.kube.secrets import read_secret, write_secret
+from magnumhub.remote.session import Reached
+from magnumhub.services.verify import HubAccess, verify
+from tasks.access import Way, reached
+from tasks.network import by_role
+from tasks.policy import OBSERVE
+from tasks.progress import stage
+from tasks.releases import TOKENS_SECRET, Installed
+
+VERIFIED_SECRET = "magnumhub-verified"  # noqa: S105  the Secret's name
+"""In the hub's namespace: which revisions were computed on and found healthy, so that the next run can be light."""
+
+
+class Endpoints(Result):
+    """Where users go: `http://ADDRESS:PORT`; None where the gateway is inside the cluster only."""
+
+    jupyterhub: str
+    dask_gateway: str | None
+
+
+def endpoints_of(site: Site, addresses: Addresses, hub: Installed, gateway: Installed) -> Endpoints:
+    """The URLs of both Services: their ports are read from Kubernetes, never assumed."""
+    urls = endpoints(
+        site,
+        {role: address.address for role, address in by_role(addresses).items()},
+        {"jupyterhub": hub.ports, "dask_gateway": gateway.ports},
+    )
+    return Endpoints.model_validate(urls)
+
+
+@task(name="verify site", **OBSERVE)
+def verify_site(
+    site: Site, magnum_cluster: MagnumCluster, way: Way, where: Endpoints, hub: Installed, gateway: Installed
+) -> Health | None:
+    """Log in, start a notebook server and compute on Dask from it, unless just these revisions were already seen to
+    work.
+
+    Safe to repeat: what it starts it stops, also when it fails. Returns None when nothing has changed since the last
+    full verification and hub and gateway answer.
+
+    Raises:
+        nothing for an unhealthy site: the level and the findings of the result say it.
+    """
+    with stage("verify") as report, reached(site, magnum_cluster, way, report) as there:
+        revisions = {HUB_RELEASE: str(hub.release.revision), GATEWAY_RELEASE: str(gateway.release.revision)}
+        namespace = site.jupyterhub.namespace
+        full = read_secret(there.kube, namespace, VERIFIED_SECRET) != revisions
+        report.action = "created" if full else "kept"
+        health = verify(
+            site,
+            hub_url=where.jupyterhub,
+            gateway_url=where.dask_gateway,
+            access=_hub_access(site, there),
+            releases={HUB_RELEASE: hub.release, GATEWAY_RELEASE: gateway.release},
+            full=full,
+            report=report,
+        )
+        if full and health.level in ("Healthy", "Degraded"):
+            write_secret(there.kube, namespace, VERIFIED_SECRET, revisions, site=site.name)
+        return health if full or health.level != "Healthy" else None
+
+
+def _hub_access(site: Site, there: Reached) -> HubAccess:
+    """How the check's own user comes in: by the form where the login is a dummy, else by the token of its service."""
+    auth = site.jupyterhub.auth
+    if isinstance(auth, DummyAuth):
+        return HubAccess(user=CHECK_USER, password=resolve([auth.password])[str(auth.password)])
+    tokens = read_secret(there.kube, site.jupyterhub.namespace, TOKENS_SECRET) or {}
+    return HubAccess(user=CHECK_USER, service_token=tokens["check"])
