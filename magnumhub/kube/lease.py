@@ -1,0 +1,241 @@
+"""One run per site at a time, across flows, workers and the command line: a Lease in the site's own cluster.
+
+The holder is host, pid namespace, pid and start time, so that a holder on this machine that died is known to be dead and
+its lease is taken over at once; another machine's is waited for.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from kubernetes import client
+
+from magnumhub.domain.errors import DeadlineError, MagnumhubError, TransientError
+from magnumhub.domain.results import Report
+from magnumhub.kube.client import Kube
+from magnumhub.kube.errors import ConflictError, NotFoundError, translated
+from magnumhub.kube.marks import labels
+from magnumhub.kube.watching import changes
+
+NAMESPACE = "kube-system"
+LEASE_S = 30
+_RENEW_S = 10
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process. machine: host name and pid namespace, since containers share host names and not pids."""
+
+    machine: str
+    pid: int
+    started: str
+
+    def __str__(self) -> str:
+        return f"{self.machine}/{self.pid}/{self.started}"
+
+
+def parse_holder(identity: str) -> Holder | None:
+    """The process that a Lease names; None for an empty or foreign identity."""
+    machine, _, rest = identity.partition("/")
+    pid, _, started = rest.partition("/")
+    return Holder(machine, int(pid), started) if machine and pid.isdigit() and started else None
+
+
+@dataclass(frozen=True)
+class LeaseSeen:
+    """A Lease as read. age_s: since it was last renewed, in seconds."""
+
+    identity: str
+    age_s: float
+    version: str
+
+
+def decide_lease(seen: LeaseSeen | None, me: Holder, holder_is_dead: bool) -> Literal["take", "wait"]:
+    """Whether the lease may be taken now.
+
+    Args:
+        seen: None where there is no Lease yet.
+        holder_is_dead: its holder was a process of this machine and is gone.
+    """
+    if seen is None or not seen.identity or seen.identity == str(me):
+        return "take"
+    return "take" if holder_is_dead or seen.age_s > LEASE_S else "wait"
+
+
+class SiteLease:
+    """A lease that is held, renewed in the background."""
+
+    def __init__(self, kube: Kube, name: str, me: Holder) -> None:
+        self._kube, self._name, self._me = kube, name, me
+        self._ended = threading.Event()
+        self._renewed = time.monotonic()
+        self._thread = threading.Thread(target=self._renew, name=f"lease {name}", daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raise when somebody else may have the site by now.
+
+        Raises:
+            TransientError: the lease could not be renewed for its whole term.
+        """
+        if time.monotonic() - self._renewed > LEASE_S:
+            raise TransientError(
+                f"the lease {NAMESPACE}/{self._name} could not be renewed for {LEASE_S} s",
+                "is the Kubernetes API reachable? Run again: it goes on with what is there",
+            )
+
+    def release(self) -> None:
+        """Let the next run in at once."""
+        self._ended.set()
+        self._thread.join()
+        try:
+            seen = _read(self._kube, self._name)
+            if seen is not None and seen.identity == str(self._me):
+                _write(self._kube, self._name, "", seen.version)
+        except MagnumhubError:
+            # Not released is expired in half a minute.
+            return
+
+    def _renew(self) -> None:
+        while not self._ended.wait(_RENEW_S):
+            try:
+                seen = _read(self._kube, self._name)
+                if seen is not None and seen.identity == str(self._me):
+                    _write(self._kube, self._name, str(self._me), seen.version)
+                    self._renewed = time.monotonic()
+            except MagnumhubError:
+                # The next round tries again; `check` tells when that goes on too long.
+                continue
+
+
+@contextmanager
+def site_lease(kube: Kube, site: str, *, wait_s: float, report: Report) -> Iterator[SiteLease]:
+    """Hold the site while the block runs; wait for whoever holds it.
+
+    Safe to repeat: a lease left by a dead process of this machine is taken over at once, any other after 30 s.
+
+    Args:
+        wait_s: longest wait for another run, in seconds; 0 does not wait.
+
+    Raises:
+        DeadlineError: another run holds the site; says whose.
+    """
+    lease = _acquire(kube, site, wait_s, report)
+    try:
+        yield lease
+    finally:
+        lease.release()
+
+
+def holder(kube: Kube, site: str) -> str | None:
+    """Who holds the site now (host/pid/start time); None when nobody does."""
+    seen = _read(kube, _lease_name(site))
+    return seen.identity if seen is not None and decide_lease(seen, myself(), _is_dead(seen)) == "wait" else None
+
+
+def myself() -> Holder:
+    """This process as a lease names it."""
+    return Holder(_machine(), os.getpid(), _start_time(os.getpid()))
+
+
+def _acquire(kube: Kube, site: str, wait_s: float, report: Report) -> SiteLease:
+    me, name = myself(), _lease_name(site)
+    end, told = time.monotonic() + wait_s, ""
+    while True:
+        seen = _read(kube, name)
+        if decide_lease(seen, me, seen is not None and _is_dead(seen)) == "take":
+            try:
+                _write(kube, name, str(me), seen.version if seen else None, site=site)
+                return SiteLease(kube, name, me)
+            except ConflictError:
+                continue
+        assert seen is not None
+        if time.monotonic() >= end:
+            raise DeadlineError(
+                f"another run works on site {site}: {seen.identity} (renewed {seen.age_s:.0f} s ago)",
+                "wait until it has ended, or end it; the lease of a dead one expires after 30 s",
+            )
+        if seen.identity != told:
+            told = seen.identity
+            report(f"waiting for another run on site {site}: {seen.identity}")
+        _wait_for_change(kube, name, seen.version, min(end - time.monotonic(), LEASE_S - seen.age_s + 1))
+
+
+def _wait_for_change(kube: Kube, name: str, version: str, window_s: float) -> None:
+    for listed in changes(
+        f"waiting for the lease {name}",
+        kube.coordination.list_namespaced_lease,
+        NAMESPACE,
+        deadline_s=max(0.5, window_s),
+        field_selector=f"metadata.name={name}",
+    ):
+        if [item.metadata.resource_version for item in listed] != [version]:
+            return
+
+
+def _read(kube: Kube, name: str) -> LeaseSeen | None:
+    try:
+        with translated(f"reading the lease {NAMESPACE}/{name}"):
+            found: Mapping[str, Any] = kube.plain(kube.coordination.read_namespaced_lease(name, NAMESPACE))
+    except NotFoundError:
+        return None
+    spec = found.get("spec", {})
+    renewed = (
+        datetime.fromisoformat(spec["renewTime"]) if spec.get("renewTime") else datetime.now(UTC) - timedelta(days=1)
+    )
+    age_s = (datetime.now(UTC) - renewed).total_seconds()
+    return LeaseSeen(spec.get("holderIdentity") or "", age_s, found["metadata"]["resourceVersion"])
+
+
+def _write(kube: Kube, name: str, identity: str, version: str | None, *, site: str | None = None) -> None:
+    now = datetime.now(UTC)
+    metadata = client.V1ObjectMeta(name=name, labels=labels(site or name.removeprefix("magnumhub-")))
+    metadata.resource_version = version
+    spec = client.V1LeaseSpec(
+        holder_identity=identity, lease_duration_seconds=LEASE_S, acquire_time=now, renew_time=now
+    )
+    body = client.V1Lease(metadata=metadata, spec=spec)
+    with translated(f"writing the lease {NAMESPACE}/{name}"):
+        if version is None:
+            kube.coordination.create_namespaced_lease(NAMESPACE, body)
+        else:
+            kube.coordination.replace_namespaced_lease(name, NAMESPACE, body)
+
+
+def _lease_name(site: str) -> str:
+    return f"magnumhub-{site}"
+
+
+def _is_dead(seen: LeaseSeen) -> bool:
+    who = parse_holder(seen.identity)
+    return who is not None and who.machine == _machine() and _start_time(who.pid) != who.started
+
+
+def _machine() -> str:
+    try:
+        pids = Path("/proc/self/ns/pid").readlink().name.strip("pid:[]")
+    except OSError:
+        pids = "0"
+    return f"{socket.gethostname()}:{pids}"
+
+
+def _start_time(pid: int) -> str:
+    """In clock ticks after boot, from /proc; "" for a process that does not exist.
+
+    A process id is used again sooner or later; with the start time it is not mistaken.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    # The name in parentheses may hold spaces; the start time is the 22nd field of the line.
+    return stat.rpartition(")")[2].split()[19]

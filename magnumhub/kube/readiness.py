@@ -1,0 +1,90 @@
+"""Whether a cluster is usable, asked of the cluster itself: Magnum's word and its monitor's are only hints.
+
+Source: measured on Magnum 23: health_status stays UNKNOWN for private masters with a reachable API, and lags a minute.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from magnumhub.domain.errors import DeadlineError
+from magnumhub.domain.results import Report
+from magnumhub.kube.client import Kube
+from magnumhub.kube.errors import translated
+from magnumhub.kube.watching import changes
+
+_TELL_EVERY_S = 10.0
+
+
+@dataclass(frozen=True)
+class NodeSeen:
+    """A node as Kubernetes sees it. reason: why it is not ready; empty when it is."""
+
+    name: str
+    ready: bool
+    reason: str = ""
+    schedulable: bool = True
+
+
+def kubernetes_version(kube: Kube) -> str:
+    """The API server's version, such as v1.31.1."""
+    with translated("asking Kubernetes for its version"):
+        return str(kube.version.get_code().git_version)
+
+
+def nodes(kube: Kube) -> list[NodeSeen]:
+    """All nodes, by name."""
+    with translated("listing the nodes"):
+        listed = kube.plain(kube.core.list_node())["items"]
+    return sorted((node_seen(node) for node in listed), key=lambda node: node.name)
+
+
+def wait_for_nodes(kube: Kube, node_count: int, *, deadline_s: float, report: Report) -> str:
+    """Wait until the API answers and at least `node_count` nodes that take work are ready.
+
+    Safe to repeat: reads only.
+
+    Args:
+        node_count: nodes asked for, without masters.
+        deadline_s: in seconds.
+
+    Returns:
+        The version of Kubernetes, such as v1.31.1.
+
+    Raises:
+        DeadlineError: says what was last seen: no API, or which nodes are not ready and why.
+    """
+    seen: list[NodeSeen] = []
+    told = time.monotonic()
+    for listed in changes("waiting for the Kubernetes API and its nodes", kube.core.list_node, deadline_s=deadline_s):
+        seen = [node_seen(node) for node in map(kube.plain, listed)]
+        if sum(node.ready and node.schedulable for node in seen) >= node_count:
+            return kubernetes_version(kube)
+        if time.monotonic() - told > _TELL_EVERY_S:
+            told = time.monotonic()
+            report(nodes_line(seen, node_count))
+    raise DeadlineError(
+        f"{nodes_line(seen, node_count)} after {deadline_s:.0f} s",
+        "`kubectl describe node NAME` tells more; a node that never came is a server that did not boot or cannot reach "
+        "the master",
+    )
+
+
+def nodes_line(seen: list[NodeSeen], node_count: int) -> str:
+    """One line: how many are ready, and why the others are not."""
+    ready = sum(node.ready and node.schedulable for node in seen)
+    others = "; ".join(f"{node.name}: {node.reason}" for node in seen if not node.ready)
+    return f"{ready} of {node_count} nodes ready{'; ' + others if others else ''}"
+
+
+def node_seen(node: Mapping[str, Any]) -> NodeSeen:
+    """A node (as JSON) as we judge it; masters that take no work are not schedulable."""
+    spec, conditions = node.get("spec", {}), node.get("status", {}).get("conditions", [])
+    ready = next((condition for condition in conditions if condition["type"] == "Ready"), {})
+    kept_free = any(taint.get("effect") == "NoSchedule" for taint in spec.get("taints", []))
+    is_ready = ready.get("status") == "True"
+    reason = "" if is_ready else ready.get("message") or ready.get("reason") or "has not reported yet"
+    return NodeSeen(node["metadata"]["name"], is_ready, reason, not (spec.get("unschedulable") or kept_free))

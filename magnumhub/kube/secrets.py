@@ -1,0 +1,108 @@
+"""Namespaces and Secrets of ours: tokens are made once and found again by every later run, on whatever machine."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from kubernetes import client
+
+from magnumhub.domain.errors import NotOursError
+from magnumhub.domain.results import Action
+from magnumhub.kube.client import Kube
+from magnumhub.kube.errors import ConflictError, NotFoundError, translated
+from magnumhub.kube.marks import is_ours, labels
+
+
+def ensure_namespace(kube: Kube, name: str, *, site: str) -> Action:
+    """Make sure that a namespace exists.
+
+    Safe to repeat: one that exists is left as it is, whoever made it.
+    """
+    try:
+        with translated(f"reading namespace {name}"):
+            kube.core.read_namespace(name)
+        return "kept"
+    except NotFoundError:
+        pass
+    body = client.V1Namespace(metadata=client.V1ObjectMeta(name=name, labels=labels(site)))
+    try:
+        with translated(f"creating namespace {name}"):
+            kube.core.create_namespace(body)
+    except ConflictError:
+        return "kept"
+    return "created"
+
+
+def ensure_token(kube: Kube, namespace: str, name: str, key: str, *, site: str) -> str:
+    """A random token kept in a Secret of ours.
+
+    Safe to repeat: made when there is none, found ever after, also when two first runs meet.
+
+    Args:
+        namespace: must exist.
+        name: of the Secret, key: within it.
+
+    Returns:
+        64 hexadecimal digits. Never log them.
+
+    Raises:
+        NotOursError: a Secret of that name exists without our mark.
+    """
+    found = read_secret(kube, namespace, name) or {}
+    if token := found.get(key):
+        return token
+    try:
+        write_secret(kube, namespace, name, {**found, key: secrets.token_hex(32)}, site=site)
+    except ConflictError:
+        # Another first run was faster; its token is the one.
+        pass
+    return (read_secret(kube, namespace, name) or {})[key]
+
+
+def read_secret(kube: Kube, namespace: str, name: str) -> dict[str, str] | None:
+    """A Secret's text by key; None when there is none. Never log it."""
+    found = _find(kube, namespace, name)
+    if found is None:
+        return None
+    return {key: base64.b64decode(value).decode() for key, value in found.get("data", {}).items()}
+
+
+def write_secret(kube: Kube, namespace: str, name: str, data: Mapping[str, str], *, site: str) -> Action:
+    """Make a Secret of ours hold exactly this text.
+
+    Safe to repeat: one that holds it already is not touched.
+
+    Raises:
+        NotOursError: a Secret of that name exists without our mark.
+        ConflictError: somebody else wrote it in between.
+    """
+    found = _find(kube, namespace, name)
+    encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
+    metadata = client.V1ObjectMeta(name=name, labels=labels(site))
+    if found is None:
+        with translated(f"creating secret {namespace}/{name}"):
+            kube.core.create_namespaced_secret(namespace, client.V1Secret(metadata=metadata, data=encoded))
+        return "created"
+    if not is_ours(found["metadata"].get("labels"), site):
+        raise NotOursError(
+            f"secret {namespace}/{name} exists and is not of site {site}",
+            "rename or delete it, or use another namespace",
+        )
+    if found.get("data", {}) == encoded:
+        return "kept"
+    metadata.resource_version = found["metadata"]["resourceVersion"]
+    with translated(f"changing secret {namespace}/{name}"):
+        kube.core.replace_namespaced_secret(name, namespace, client.V1Secret(metadata=metadata, data=encoded))
+    return "changed"
+
+
+def _find(kube: Kube, namespace: str, name: str) -> dict[str, Any] | None:
+    try:
+        with translated(f"reading secret {namespace}/{name}"):
+            found: dict[str, Any] = kube.plain(kube.core.read_namespaced_secret(name, namespace))
+    except NotFoundError:
+        return None
+    return found

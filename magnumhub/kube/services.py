@@ -1,0 +1,141 @@
+"""Services of type LoadBalancer: the address users reach, seen when it appears and explained when it does not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from magnumhub.domain.errors import DeadlineError
+from magnumhub.domain.results import Report
+from magnumhub.kube.client import Kube
+from magnumhub.kube.errors import NotFoundError, translated
+from magnumhub.kube.watching import changes
+
+_TELL_EVERY_S = 10.0
+
+
+def external_ip(kube: Kube, namespace: str, name: str) -> str | None:
+    """The Service's EXTERNAL-IP (or host name) now; None while it is pending.
+
+    Raises:
+        NotFoundError: there is no such Service.
+    """
+    return ingress_of(_read(kube, namespace, name))
+
+
+def service_ports(kube: Kube, namespace: str, name: str) -> dict[str, int]:
+    """The Service's ports by name, as users reach them.
+
+    Raises:
+        NotFoundError: there is no such Service.
+    """
+    ports = _read(kube, namespace, name)["spec"]["ports"]
+    return {port.get("name") or str(port["port"]): int(port["port"]) for port in ports}
+
+
+def find_load_balancer(kube: Kube, namespace: str, selector: str = "") -> str:
+    """The name of the one Service of type LoadBalancer that a release has.
+
+    Args:
+        selector: label selector of the release; "" for all of the namespace.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    with translated(f"listing the services of {namespace}"):
+        listed = kube.plain(kube.core.list_namespaced_service(namespace, label_selector=selector))["items"]
+    names = sorted(item["metadata"]["name"] for item in listed if item["spec"].get("type") == "LoadBalancer")
+    if not names:
+        raise NotFoundError(
+            f"{namespace} has no service of type LoadBalancer", "is `type` set otherwise in its values?"
+        )
+    return str(names[0])
+
+
+def wait_for_external_ip(
+    kube: Kube, namespace: str, name: str, *, asked: str | None, deadline_s: float, report: Report
+) -> str:
+    """Wait until a Service has its external address, seen within a second of the change.
+
+    Safe to repeat: reads only.
+
+    Args:
+        asked: the address it must be; None takes any.
+        deadline_s: in seconds.
+
+    Returns:
+        The address (or host name) users reach it at.
+
+    Raises:
+        NotFoundError: there is no such Service.
+        DeadlineError: still pending, or another address; says what the cloud's controller said.
+    """
+    where = f"service {namespace}/{name}"
+    actual: str | None = None
+    told = time.monotonic()
+    for listed in changes(
+        f"waiting for the address of {where}",
+        kube.core.list_namespaced_service,
+        namespace,
+        deadline_s=deadline_s,
+        field_selector=f"metadata.name={name}",
+    ):
+        if not listed:
+            raise NotFoundError(f"there is no {where}", "was it deleted by hand? A changed release makes it again")
+        actual = ingress_of(kube.plain(listed[0]))
+        if actual and asked in (None, actual):
+            return actual
+        if time.monotonic() - told > _TELL_EVERY_S:
+            told = time.monotonic()
+            report(f"{where}: {actual or '<pending>'}{f', asked for {asked}' if asked else ''}")
+    raise _late(kube, namespace, name, actual, asked, deadline_s)
+
+
+def ingress_of(service: Mapping[str, Any]) -> str | None:
+    """EXTERNAL-IP as kubectl shows it, of a Service as JSON."""
+    ingress = service.get("status", {}).get("loadBalancer", {}).get("ingress") or [{}]
+    return ingress[0].get("ip") or ingress[0].get("hostname")
+
+
+def controller_reason(events: list[Mapping[str, Any]]) -> str:
+    """What the cloud's controller last warned about a Service, of its events as JSON; "" when it never did."""
+    warnings = [event for event in events if event.get("type") == "Warning"]
+    if not warnings:
+        return ""
+    last = max(warnings, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
+    return f"{last.get('reason')}: {last.get('message')}"
+
+
+def _late(
+    kube: Kube, namespace: str, name: str, actual: str | None, asked: str | None, deadline_s: float
+) -> DeadlineError:
+    where = f"service {namespace}/{name}"
+    reason = _events_reason(kube, namespace, name)
+    said = f"the cloud's controller says {reason}" if reason else "the cloud's controller says nothing"
+    if actual is None:
+        return DeadlineError(
+            f"{where} has no external address after {deadline_s:.0f} s"
+            f"{f' (asked for {asked})' if asked else ''}; {said}",
+            "is the address in this project and free, is there quota for a load balancer, and is the cluster's "
+            "cloud-controller-manager running? `openstack loadbalancer list` shows what it made",
+        )
+    return DeadlineError(
+        f"{where} is at {actual}, asked for {asked}; {said}",
+        "the cloud honours an address only when the service is made: `magnumhub redeploy` moves it",
+    )
+
+
+def _events_reason(kube: Kube, namespace: str, name: str) -> str:
+    with translated(f"listing the events of service {namespace}/{name}"):
+        events = kube.plain(kube.core.list_namespaced_event(namespace))["items"]
+    about = [
+        e for e in events if (e["involvedObject"].get("kind"), e["involvedObject"].get("name")) == ("Service", name)
+    ]
+    return controller_reason(about)
+
+
+def _read(kube: Kube, namespace: str, name: str) -> Mapping[str, Any]:
+    with translated(f"reading service {namespace}/{name}"):
+        service: Mapping[str, Any] = kube.plain(kube.core.read_namespaced_service(name, namespace))
+    return service
