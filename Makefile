@@ -3,15 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
+LOCK_OPTIONS := -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock lint test
+.PHONY: help install images demo test test-matrix bench lint lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 # One stamp: installing again costs nothing until a lock or the project's metadata changes.
-install: $(VENV)/.installed ## .venv with magnumhub and the sandbox's images
+install: $(VENV)/.installed images ## .venv with magnumhub and the sandbox's images
 
 $(VENV)/.installed: locks/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "magnumhub needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Set PYTHON=..." >&2; exit 1; }
@@ -22,11 +23,34 @@ $(VENV)/.installed: locks/dev.txt pyproject.toml
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
+images: $(VENV)/.installed ## the Python environments that the sandbox's pods run in
+	$(BIN)/python -m sandbox.images
+
+SANDBOX := .sandbox
+
+demo: install ## a hub with Dask on a cloud on this machine, from nothing; leaves it running
+	$(BIN)/python -m tests.demo --state $(SANDBOX)
+
+test: ## needs neither root nor, after `make install`, a network
+	@test -x $(BIN)/pytest || { echo "run \`make install\` first" >&2; exit 1; }
+	$(BIN)/pytest tests/unit tests/integration tests/sandbox tests/e2e
+
+test-matrix: ## kills, faults, repeats; PART=provision runs one part
+	$(BIN)/pytest tests/matrix $(if $(PART),-k $(PART))
+
+bench: ## what the README's figures come from
+	$(BIN)/python -m benchmarks.provision
+
 lock: ## pin every dependency again, with hashes and without naming an index
-	$(BIN)/uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra sandbox --extra dev -o locks/dev.txt
-	$(BIN)/uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url -c locks/dev.txt -o locks/runtime.txt
+	$(BIN)/uv pip compile pyproject.toml $(LOCK_OPTIONS) --extra sandbox --extra dev -o locks/dev.txt
+	$(BIN)/uv pip compile pyproject.toml $(LOCK_OPTIONS) -c locks/dev.txt -o locks/runtime.txt
+	for wanted in sandbox/images/*.in; do $(BIN)/uv pip compile $$wanted $(LOCK_OPTIONS) -o $${wanted%.in}.txt || exit 1; done
 
 lint: ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+clean: ## end the sandbox and everything that runs in it
+	@test ! -x $(BIN)/python || $(BIN)/python -m sandbox down --state $(SANDBOX)
+	rm -rf $(SANDBOX)

@@ -96,7 +96,7 @@ def _provision(options: argparse.Namespace) -> int:
     if options.json:
         _print_json(deployment.document())
     else:
-        from flows.terminal import show_deployment
+        from flows.summary import show_deployment
 
         show_deployment(site, deployment)
     return _exit_code(deployment.health.level if deployment.health else None)
@@ -111,7 +111,7 @@ def _plan(options: argparse.Namespace) -> int:
     if options.json:
         _print_json(changes.document())
     else:
-        from flows.terminal import show_plan
+        from flows.summary import show_plan
 
         show_plan(changes)
     return WOULD_CHANGE if options.exit_code and changes.would_change else DONE
@@ -121,11 +121,11 @@ def _status(options: argparse.Namespace) -> int:
     site = _load(options.site)
     from tasks.status import look
 
-    status = look(site)
+    status = look(site, report=lambda line: None)
     if options.json:
         _print_json(status.document())
     else:
-        from flows.terminal import show_status
+        from flows.summary import show_status
 
         show_status(status)
     return DONE

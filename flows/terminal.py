@@ -1,5 +1,4 @@
-"""What a person sees on a terminal: one live line a stage on stderr, a summary on stdout. Plain lines where there is
-no terminal."""
+"""Progress on stderr while a flow runs: one live line a stage on a terminal, plain lines where there is none."""
 
 from __future__ import annotations
 
@@ -7,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -15,11 +13,7 @@ from rich.text import Text
 
 from tasks.progress import StageEvent, listening
 
-if TYPE_CHECKING:
-    pass
-
 _MARKS = {"created": "green", "changed": "yellow", "kept": "dim", "skipped": "dim"}
-_LEVELS = {"Healthy": "green", "Degraded": "yellow", "Unhealthy": "red", "Unknown": "magenta", "Skipped": "dim"}
 
 
 @contextmanager
