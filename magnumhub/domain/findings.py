@@ -40,6 +40,8 @@ class Category(StrEnum):
     """Volumes: no usable StorageClass, or nothing is kept."""
     SERVICE = "service"
     """A service of ours does not answer or answers wrongly."""
+    IMAGE = "image"
+    """The site's image cannot be pulled or lacks a package that is needed."""
     WORKLOAD = "workload"
     """Pods that do not run, restart, or stay pending."""
     RELEASE = "release"
