@@ -122,11 +122,13 @@ class _RestClient(RESTClientObject):  # type: ignore[misc]
     def __init__(self, configuration: Any, credentials: KubeCredentials, timeout_s: float) -> None:
         super().__init__(configuration)
         self._timeout_s = timeout_s
-        names = {"server_hostname": credentials.tls_server_name} if credentials.tls_server_name else {}
         # A request that may have been received is never repeated here: only connecting is.
         retries = urllib3.Retry(total=2, connect=2, read=0, redirect=0, status=0, other=0)
         self.pool_manager = urllib3.PoolManager(
-            ssl_context=_tls_context(credentials), retries=retries, maxsize=8, **names
+            ssl_context=_tls_context(credentials),
+            server_hostname=credentials.tls_server_name,
+            retries=retries,
+            maxsize=8,
         )
 
     def request(self, *args: Any, _request_timeout: Any = None, **kwargs: Any) -> Any:

@@ -58,8 +58,9 @@ def _from_status(doing: str, error: ApiException) -> MagnumhubError:
 
 
 def _from_transport(doing: str, error: Exception) -> MagnumhubError:
-    message = f"{doing}: no answer from the Kubernetes API: {error}"
-    if "CERTIFICATE_VERIFY_FAILED" in str(error) or "doesn't match" in str(error):
+    reason = str(getattr(error, "reason", None) or error)
+    message = f"{doing}: no answer from the Kubernetes API: {reason}"
+    if "CERTIFICATE_VERIFY_FAILED" in reason or "doesn't match" in reason:
         return RefusedError(message, "the API's certificate is not the cluster's: something else answers there")
     return TransientError(message, "is the API's address reachable from this machine (firewall, VPN)?")
 

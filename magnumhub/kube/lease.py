@@ -1,7 +1,7 @@
 """One run per site at a time, across flows, workers and the command line: a Lease in the site's own cluster.
 
-The holder is host, pid namespace, pid and start time, so that a holder on this machine that died is known to be dead and
-its lease is taken over at once; another machine's is waited for.
+The holder is host, pid namespace, pid and start time, so that a holder on this machine that died is known to be dead
+and its lease is taken over at once; another machine's is waited for.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -74,11 +74,11 @@ def decide_lease(seen: LeaseSeen | None, me: Holder, holder_is_dead: bool) -> Li
 class SiteLease:
     """A lease that is held, renewed in the background."""
 
-    def __init__(self, kube: Kube, name: str, me: Holder) -> None:
-        self._kube, self._name, self._me = kube, name, me
+    def __init__(self, kube: Kube, site: str, me: Holder) -> None:
+        self._kube, self._site, self._me = kube, site, me
         self._ended = threading.Event()
         self._renewed = time.monotonic()
-        self._thread = threading.Thread(target=self._renew, name=f"lease {name}", daemon=True)
+        self._thread = threading.Thread(target=self._renew, name=f"lease {site}", daemon=True)
         self._thread.start()
 
     def check(self) -> None:
@@ -89,7 +89,7 @@ class SiteLease:
         """
         if time.monotonic() - self._renewed > LEASE_S:
             raise TransientError(
-                f"the lease {NAMESPACE}/{self._name} could not be renewed for {LEASE_S} s",
+                f"the lease {NAMESPACE}/{_lease_name(self._site)} could not be renewed for {LEASE_S} s",
                 "is the Kubernetes API reachable? Run again: it goes on with what is there",
             )
 
@@ -98,9 +98,9 @@ class SiteLease:
         self._ended.set()
         self._thread.join()
         try:
-            seen = _read(self._kube, self._name)
+            seen = _read(self._kube, self._site)
             if seen is not None and seen.identity == str(self._me):
-                _write(self._kube, self._name, "", seen.version)
+                _write(self._kube, self._site, "", seen.version)
         except MagnumhubError:
             # Not released is expired in half a minute.
             return
@@ -108,9 +108,9 @@ class SiteLease:
     def _renew(self) -> None:
         while not self._ended.wait(_RENEW_S):
             try:
-                seen = _read(self._kube, self._name)
+                seen = _read(self._kube, self._site)
                 if seen is not None and seen.identity == str(self._me):
-                    _write(self._kube, self._name, str(self._me), seen.version)
+                    _write(self._kube, self._site, str(self._me), seen.version)
                     self._renewed = time.monotonic()
             except MagnumhubError:
                 # The next round tries again; `check` tells when that goes on too long.
@@ -138,7 +138,7 @@ def site_lease(kube: Kube, site: str, *, wait_s: float, report: Report) -> Itera
 
 def holder(kube: Kube, site: str) -> str | None:
     """Who holds the site now (host/pid/start time); None when nobody does."""
-    seen = _read(kube, _lease_name(site))
+    seen = _read(kube, site)
     return seen.identity if seen is not None and decide_lease(seen, myself(), _is_dead(seen)) == "wait" else None
 
 
@@ -148,14 +148,14 @@ def myself() -> Holder:
 
 
 def _acquire(kube: Kube, site: str, wait_s: float, report: Report) -> SiteLease:
-    me, name = myself(), _lease_name(site)
+    me = myself()
     end, told = time.monotonic() + wait_s, ""
     while True:
-        seen = _read(kube, name)
+        seen = _read(kube, site)
         if decide_lease(seen, me, seen is not None and _is_dead(seen)) == "take":
             try:
-                _write(kube, name, str(me), seen.version if seen else None, site=site)
-                return SiteLease(kube, name, me)
+                _write(kube, site, str(me), seen.version if seen else None)
+                return SiteLease(kube, site, me)
             except ConflictError:
                 continue
         assert seen is not None
@@ -167,36 +167,36 @@ def _acquire(kube: Kube, site: str, wait_s: float, report: Report) -> SiteLease:
         if seen.identity != told:
             told = seen.identity
             report(f"waiting for another run on site {site}: {seen.identity}")
-        _wait_for_change(kube, name, seen.version, min(end - time.monotonic(), LEASE_S - seen.age_s + 1))
+        _wait_for_change(kube, site, seen.version, min(end - time.monotonic(), LEASE_S - seen.age_s + 1))
 
 
-def _wait_for_change(kube: Kube, name: str, version: str, window_s: float) -> None:
+def _wait_for_change(kube: Kube, site: str, version: str, window_s: float) -> None:
     for listed in changes(
-        f"waiting for the lease {name}",
+        f"waiting for the lease of site {site}",
         kube.coordination.list_namespaced_lease,
         NAMESPACE,
         deadline_s=max(0.5, window_s),
-        field_selector=f"metadata.name={name}",
+        field_selector=f"metadata.name={_lease_name(site)}",
     ):
         if [item.metadata.resource_version for item in listed] != [version]:
             return
 
 
-def _read(kube: Kube, name: str) -> LeaseSeen | None:
+def _read(kube: Kube, site: str) -> LeaseSeen | None:
+    name = _lease_name(site)
     try:
         with translated(f"reading the lease {NAMESPACE}/{name}"):
             found: Mapping[str, Any] = kube.plain(kube.coordination.read_namespaced_lease(name, NAMESPACE))
     except NotFoundError:
         return None
     spec = found.get("spec", {})
-    renewed = (
-        datetime.fromisoformat(spec["renewTime"]) if spec.get("renewTime") else datetime.now(UTC) - timedelta(days=1)
-    )
+    renewed = datetime.fromisoformat(spec.get("renewTime") or "1970-01-01T00:00:00Z")
     age_s = (datetime.now(UTC) - renewed).total_seconds()
     return LeaseSeen(spec.get("holderIdentity") or "", age_s, found["metadata"]["resourceVersion"])
 
 
-def _write(kube: Kube, name: str, identity: str, version: str | None, *, site: str | None = None) -> None:
+def _write(kube: Kube, site: str, identity: str, version: str | None) -> None:
+    name = _lease_name(site)
     now = datetime.now(UTC)
     metadata = client.V1ObjectMeta(name=name, labels=labels(site or name.removeprefix("magnumhub-")))
     metadata.resource_version = version

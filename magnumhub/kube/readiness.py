@@ -83,7 +83,7 @@ def nodes_line(seen: list[NodeSeen], node_count: int) -> str:
 def node_seen(node: Mapping[str, Any]) -> NodeSeen:
     """A node (as JSON) as we judge it; masters that take no work are not schedulable."""
     spec, conditions = node.get("spec", {}), node.get("status", {}).get("conditions", [])
-    ready = next((condition for condition in conditions if condition["type"] == "Ready"), {})
+    ready: Mapping[str, Any] = next((item for item in conditions if item["type"] == "Ready"), {})
     kept_free = any(taint.get("effect") == "NoSchedule" for taint in spec.get("taints", []))
     is_ready = ready.get("status") == "True"
     reason = "" if is_ready else ready.get("message") or ready.get("reason") or "has not reported yet"

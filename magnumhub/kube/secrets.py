@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from kubernetes import client
@@ -54,11 +55,9 @@ def ensure_token(kube: Kube, namespace: str, name: str, key: str, *, site: str) 
     found = read_secret(kube, namespace, name) or {}
     if token := found.get(key):
         return token
-    try:
+    # When another first run is faster its token is the one.
+    with suppress(ConflictError):
         write_secret(kube, namespace, name, {**found, key: secrets.token_hex(32)}, site=site)
-    except ConflictError:
-        # Another first run was faster; its token is the one.
-        pass
     return (read_secret(kube, namespace, name) or {})[key]
 
 

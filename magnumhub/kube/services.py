@@ -10,6 +10,7 @@ from magnumhub.domain.errors import DeadlineError
 from magnumhub.domain.results import Report
 from magnumhub.kube.client import Kube
 from magnumhub.kube.errors import NotFoundError, translated
+from magnumhub.kube.events import last_warning
 from magnumhub.kube.watching import changes
 
 _TELL_EVERY_S = 10.0
@@ -47,9 +48,7 @@ def find_load_balancer(kube: Kube, namespace: str, selector: str = "") -> str:
         listed = kube.plain(kube.core.list_namespaced_service(namespace, label_selector=selector))["items"]
     names = sorted(item["metadata"]["name"] for item in listed if item["spec"].get("type") == "LoadBalancer")
     if not names:
-        raise NotFoundError(
-            f"{namespace} has no service of type LoadBalancer", "is `type` set otherwise in its values?"
-        )
+        raise NotFoundError(f"{namespace} has no service of type LoadBalancer", "do its values set another `type`?")
     return str(names[0])
 
 
@@ -95,16 +94,8 @@ def wait_for_external_ip(
 def ingress_of(service: Mapping[str, Any]) -> str | None:
     """EXTERNAL-IP as kubectl shows it, of a Service as JSON."""
     ingress = service.get("status", {}).get("loadBalancer", {}).get("ingress") or [{}]
-    return ingress[0].get("ip") or ingress[0].get("hostname")
-
-
-def controller_reason(events: list[Mapping[str, Any]]) -> str:
-    """What the cloud's controller last warned about a Service, of its events as JSON; "" when it never did."""
-    warnings = [event for event in events if event.get("type") == "Warning"]
-    if not warnings:
-        return ""
-    last = max(warnings, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
-    return f"{last.get('reason')}: {last.get('message')}"
+    address: str | None = ingress[0].get("ip") or ingress[0].get("hostname")
+    return address
 
 
 def _late(
@@ -129,10 +120,7 @@ def _late(
 def _events_reason(kube: Kube, namespace: str, name: str) -> str:
     with translated(f"listing the events of service {namespace}/{name}"):
         events = kube.plain(kube.core.list_namespaced_event(namespace))["items"]
-    about = [
-        e for e in events if (e["involvedObject"].get("kind"), e["involvedObject"].get("name")) == ("Service", name)
-    ]
-    return controller_reason(about)
+    return last_warning(events, "Service", name)
 
 
 def _read(kube: Kube, namespace: str, name: str) -> Mapping[str, Any]:

@@ -50,9 +50,7 @@ def decide_storage_class(asked: str, classes: Sequence[ClassSeen], drivers: Sequ
     if asked != "default":
         if asked in names:
             return StorageDecision("use", asked)
-        return StorageDecision(
-            "refuse", reason=f"there is no StorageClass {asked}; there is {', '.join(names) or 'none'}"
-        )
+        return StorageDecision("refuse", reason=f"no StorageClass {asked}; there is {', '.join(names) or 'none'}")
     for seen in classes:
         if seen.is_default:
             return StorageDecision("use", seen.name)
