@@ -6,40 +6,49 @@ from pathlib import Path
 
 VALUES = json.loads(Path(__file__).with_name("values.json").read_text())
 
-c.DaskGateway.address = ":8000"
-c.DaskGateway.log_level = VALUES["loglevel"]
-c.DaskGateway.backend_class = "dask_gateway_server.backends.kubernetes.KubeBackend"
-c.KubeBackend.api_url = VALUES["api_url"]
-c.KubeBackend.gateway_instance = VALUES["instance"]
 
-backend = VALUES["backend"]
+def value(path):
+    """The value at a dotted path; None where there is none, for helm drops keys that are null."""
+    found = VALUES
+    for key in path.split("."):
+        found = (found or {}).get(key)
+    return found
+
+
+c.DaskGateway.address = ":8000"
+c.DaskGateway.log_level = value("loglevel")
+c.DaskGateway.backend_class = "dask_gateway_server.backends.kubernetes.KubeBackend"
+c.KubeBackend.api_url = value("api_url")
+c.KubeBackend.gateway_instance = value("instance")
+
 traits = {
-    "image": backend["image"],
-    "namespace": backend["namespace"],
-    "environment": backend["environment"],
-    "worker_threads": backend["worker"]["threads"],
+    "image": "backend.image",
+    "namespace": "backend.namespace",
+    "environment": "backend.environment",
+    "worker_threads": "backend.worker.threads",
 }
 for role in ("scheduler", "worker"):
     for kind in ("cores", "memory"):
-        traits[f"{role}_{kind}"] = backend[role][kind]["request"]
-        traits[f"{role}_{kind}_limit"] = backend[role][kind]["limit"]
-    traits[f"{role}_extra_pod_config"] = backend[role]["extraPodConfig"]
-    traits[f"{role}_extra_container_config"] = backend[role]["extraContainerConfig"]
-c.KubeClusterConfig.update({name: value for name, value in traits.items() if value is not None})
+        traits[f"{role}_{kind}"] = f"backend.{role}.{kind}.request"
+        traits[f"{role}_{kind}_limit"] = f"backend.{role}.{kind}.limit"
+    traits[f"{role}_extra_pod_config"] = f"backend.{role}.extraPodConfig"
+    traits[f"{role}_extra_container_config"] = f"backend.{role}.extraContainerConfig"
+for trait, path in traits.items():
+    if value(path) is not None:
+        c.KubeClusterConfig[trait] = value(path)
 
-auth = VALUES["auth"][VALUES["auth"]["type"]]
-if VALUES["auth"]["type"] == "simple":
+if value("auth.type") == "simple":
     c.DaskGateway.authenticator_class = "dask_gateway_server.auth.SimpleAuthenticator"
-    if auth["password"]:
-        c.SimpleAuthenticator.password = auth["password"]
+    if value("auth.simple.password"):
+        c.SimpleAuthenticator.password = value("auth.simple.password")
 else:
     # The token comes as JUPYTERHUB_API_TOKEN from a Secret. Without apiUrl the hub is a neighbour in the namespace.
     c.DaskGateway.authenticator_class = "dask_gateway_server.auth.JupyterHubAuthenticator"
-    c.JupyterHubAuthenticator.jupyterhub_api_url = auth["apiUrl"] or "http://{}:{}/hub/api".format(
-        os.environ["HUB_SERVICE_HOST"], os.environ["HUB_SERVICE_PORT"]
+    c.JupyterHubAuthenticator.jupyterhub_api_url = value("auth.jupyterhub.apiUrl") or (
+        "http://{HUB_SERVICE_HOST}:{HUB_SERVICE_PORT}/hub/api".format_map(os.environ)
     )
-    if auth.get("jupyterhubServiceName"):
-        c.JupyterHubAuthenticator.jupyterhub_service_name = auth["jupyterhubServiceName"]
+    if value("auth.jupyterhub.jupyterhubServiceName"):
+        c.JupyterHubAuthenticator.jupyterhub_service_name = value("auth.jupyterhub.jupyterhubServiceName")
 
-for name, code in sorted(VALUES["extraConfig"].items()):
+for name, code in sorted(value("extraConfig").items()):
     exec(compile(code, f"gateway.extraConfig.{name}", "exec"))

@@ -13,7 +13,7 @@ release, chart = os.environ["HELM_RELEASE_NAME"], os.environ["HELM_CHART"]
 
 
 def configure(section, source, traits):
-    """Give a section the values that are set; a trait left null keeps its own default."""
+    """Give a section the values that are set; helm drops keys that are null, so such a trait keeps its own default."""
     for trait, path in traits.items():
         value = source
         for key in path.split("."):
