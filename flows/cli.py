@@ -91,8 +91,9 @@ def _provision(options: argparse.Namespace) -> int:
     site = _load(options.site)
     with _running(options):
         from flows.provision import provision
+        from tasks.sites import SiteName
 
-        deployment = provision(options.site, replace_failed=options.replace_failed)
+        deployment = _result(provision(SiteName(options.site), options.replace_failed, return_state=True))
     if options.json:
         _print_json(deployment.document())
     else:
@@ -106,8 +107,9 @@ def _plan(options: argparse.Namespace) -> int:
     _load(options.site)
     with _running(options):
         from flows.plan import plan
+        from tasks.sites import SiteName
 
-        changes = plan(options.site)
+        changes = _result(plan(SiteName(options.site), return_state=True))
     if options.json:
         _print_json(changes.document())
     else:
@@ -156,6 +158,14 @@ def _running(options: argparse.Namespace) -> Any:
     from flows.terminal import progress_lines
 
     return progress_lines()
+
+
+def _result(state: Any) -> Any:
+    """What a flow returned, also from a state called Degraded or Unhealthy; its error, raised, when it has none."""
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
 def _exit_code(level: str | None) -> int:

@@ -1,0 +1,20 @@
+"""What provision would do, and why, before anybody lets it."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from magnumhub.domain.plan import Plan
+from magnumhub.domain.spec_file import load_site
+from tasks.plan import make_plan
+from tasks.sites import SiteName
+
+
+@flow(name="plan", flow_run_name="plan {site}")
+def plan(site: SiteName) -> Plan:
+    """Say for every resource whether provision would create, keep or change it, or is blocked; change nothing.
+
+    Args:
+        site: the site's name in deployments/sites, or the path of its file.
+    """
+    return make_plan(load_site(site))
