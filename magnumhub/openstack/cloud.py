@@ -1,7 +1,7 @@
 """The one door to a cloud: a session, the clients on it, and every library's errors turned into ours.
 
 Three libraries speak to OpenStack here (keystoneauth1, openstacksdk, python-magnumclient), each with its own
-exceptions, and the reason a service gave is often only in the reply's body. Nobody above this module needs to know that.
+exceptions, and the reason a service gave is often only in the reply's body. Nobody above this module needs to know.
 """
 
 from __future__ import annotations

@@ -1,0 +1,145 @@
+"""What Magnum's words mean, and what it is asked for: decided from plain values (pure).
+
+Templates and clusters are taken as Magnum's own dictionaries, in which older and newer Magnums differ.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from magnumhub.domain.spec import OUR_LABEL, Site
+
+Driver = Literal["heat", "capi"]
+Verdict = Literal["ready", "building", "failed", "leaving"]
+
+_HEAT_DISTROS = frozenset({"fedora-coreos", "fedora-atomic", "coreos"})
+_CAPI_DISTROS = frozenset({"ubuntu", "flatcar", "rockylinux"})
+
+
+def template_driver(template: Mapping[str, Any]) -> Driver | None:
+    """Tell the two kinds of cloud apart by what a template says; None when it says nothing.
+
+    Source: driver names and entry points of magnum (k8s_fedora_coreos_v1), magnum-capi-helm (k8s_capi_helm_v1) and
+    magnum-cluster-api (k8s_cluster_api_ubuntu, …); older Magnums have no `driver`, then the distribution tells.
+    """
+    driver = template.get("driver") or ""
+    labels = template.get("labels") or {}
+    distro = template.get("cluster_distro") or ""
+    if "capi" in driver or "cluster_api" in driver or any(key.startswith("capi_") for key in labels):
+        return "capi"
+    if "coreos" in driver or "fedora" in driver or distro in _HEAT_DISTROS:
+        return "heat"
+    return "capi" if distro in _CAPI_DISTROS else None
+
+
+def cluster_driver(cluster: Mapping[str, Any], template: Driver | None) -> Driver:
+    """Tell the kind of a cluster: addresses of masters exist with Heat only, once the cluster is complete."""
+    if cluster.get("master_addresses"):
+        return "heat"
+    if cluster.get("status") == "CREATE_COMPLETE" and cluster.get("api_address"):
+        return "capi"
+    return template or "heat"
+
+
+def kubernetes_version(thing: Mapping[str, Any]) -> str | None:
+    """The Kubernetes version that a cluster or template states, as 1.31.1; None = unknown yet."""
+    for said in (thing.get("coe_version"), (thing.get("labels") or {}).get("kube_tag")):
+        if found := re.match(r"^v?(\d+\.\d+\.\d+)", said or ""):
+            return found[1]
+    return None
+
+
+def judge(status: str | None) -> Verdict:
+    """What a cluster's status means for the runbook.
+
+    A failed update leaves a cluster that was complete: whether it is usable, Kubernetes has to say.
+    """
+    words = status or ""
+    if words.startswith("DELETE_"):
+        return "leaving"
+    if words.startswith("CREATE_"):
+        return {"CREATE_COMPLETE": "ready", "CREATE_FAILED": "failed"}.get(words, "building")  # type: ignore[return-value]
+    return "building" if words.endswith("_IN_PROGRESS") or not words else "ready"
+
+
+def create_request(site: Site, *, template: str, driver: Driver) -> dict[str, Any]:
+    """What Magnum is asked for: the site's cluster, labelled as ours.
+
+    Cluster API drivers ignore docker_volume_size or fail on it; their servers' disk is the label boot_volume_size.
+    """
+    spec = site.cluster
+    labels = labels_asked(site, driver)
+    request: dict[str, Any] = {
+        "name": site.name,
+        "cluster_template_id": template,
+        "keypair": spec.keypair,
+        "master_count": spec.master_count,
+        "node_count": spec.node_count,
+        "create_timeout": spec.create_timeout_min,
+        "labels": labels,
+        "merge_labels": True,
+    }
+    if driver == "heat":
+        request["docker_volume_size"] = spec.docker_volume_size_gib
+    if spec.node_flavor is not None:
+        request["flavor_id"] = spec.node_flavor
+    return request
+
+
+def labels_asked(site: Site, driver: Driver) -> dict[str, str]:
+    """The labels that the site's cluster has to carry over its template's."""
+    disk = {"boot_volume_size": str(site.cluster.docker_volume_size_gib)} if driver == "capi" else {}
+    return {**disk, **site.cluster.magnum_labels(), OUR_LABEL: site.name}
+
+
+def differences(site: Site, cluster: Mapping[str, Any], driver: Driver) -> list[str]:
+    """What Magnum reports of a cluster that is not what the site asks for, in words."""
+    asked: dict[str, Any] = {"node_count": site.cluster.node_count, "master_count": site.cluster.master_count}
+    if driver == "heat":
+        asked["docker_volume_size"] = site.cluster.docker_volume_size_gib
+    reported: dict[str, Any] = {key: cluster.get(key) for key in asked}
+    for key, value in labels_asked(site, driver).items():
+        asked[f"label {key}"] = value
+        reported[f"label {key}"] = (cluster.get("labels") or {}).get(key)
+    return [f"{key} is {reported[key]}, not {value}" for key, value in asked.items() if reported[key] != value]
+
+
+def is_ours(cluster: Mapping[str, Any], site: str) -> bool:
+    """Whether a cluster of that name carries the site's label."""
+    return bool((cluster.get("labels") or {}).get(OUR_LABEL) == site)
+
+
+def elder(clusters: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The one of several clusters that stays; every first run must name the same, so the order is total."""
+    return min(clusters, key=lambda cluster: (cluster.get("created_at") or "~", cluster["uuid"]), default=None)
+
+
+def faults_of(cluster: Mapping[str, Any]) -> list[str]:
+    """Magnum's own account of a failure: its reason, and one line for each thing that failed."""
+    faults = cluster.get("faults") or {}
+    reason = [cluster["status_reason"]] if cluster.get("status_reason") else []
+    return reason + [f"{name}: {fault}" for name, fault in faults.items() if fault and fault not in reason]
+
+
+def remedy_for(reason: str) -> str:
+    """What to do about a failed creation, from the reason's own words."""
+    words = reason.lower()
+    if "quota" in words:
+        what = "free room in the project or ask the cloud for a higher quota"
+    elif "no valid host" in words:
+        what = "the cloud has no room for these flavors now: ask its support, or choose a smaller node_flavor"
+    elif "trust" in words or "application credential" in words:
+        what = "use an application credential made with --unrestricted, or a password"
+    elif "timeout" in words or "timed out" in words:
+        what = "see the cloud's console of the servers; a longer cluster.create_timeout_min may help"
+    else:
+        what = "ask the cloud's support with this reason"
+    return f"{what}; then run again with --replace-failed, which deletes the failed cluster first"
+
+
+def server_pattern(cluster_name: str, kind: Literal["master", "node", "master|node"]) -> re.Pattern[str]:
+    """How Magnum's Heat driver names servers: the name's first 30 characters, a random part, the kind, a number."""
+    stem = re.escape(re.sub(r"[_.]", "-", cluster_name[:30]).lower())
+    return re.compile(rf"^{stem}-[a-z0-9]{{12}}-(?:{kind})-(\d+)$")

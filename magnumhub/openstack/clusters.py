@@ -1,0 +1,295 @@
+"""The site's Magnum cluster: asked for once, found again after any crash, waited for by Magnum's own word.
+
+Magnum is spoken to through its own client: openstacksdk silently drops docker_volume_size, merge_labels and faults.
+Names are not unique in Magnum, and two first runs may ask at the same moment: the elder cluster stays.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import magnumclient.exceptions as magnum_errors
+from magnumclient.v1.client import Client as MagnumClient
+from openstack.connection import Connection
+
+from magnumhub.domain.errors import (
+    DeadlineError,
+    FailedError,
+    MagnumhubError,
+    NotOursError,
+    RefusedError,
+    ServiceError,
+    TransientError,
+)
+from magnumhub.domain.results import Action, MagnumCluster, Report
+from magnumhub.domain.spec import OUR_LABEL, Site
+from magnumhub.openstack import cluster_rules as rules
+from magnumhub.openstack import servers
+from magnumhub.openstack.cloud import translated
+from magnumhub.openstack.servers import masters
+
+__all__ = ["find", "masters", "start", "wait"]
+
+T = TypeVar("T")
+
+_SETTLING_S = 10.0
+"""How long a new cluster may be unreadable, or a lost request unseen: 404, then 400, for up to 1 s (Magnum 23)."""
+
+_LONGEST_PAUSE_S = 10.0  # Magnum itself looks every 10 s; it offers no watch
+
+
+def find(magnum: MagnumClient, name: str) -> MagnumCluster | None:
+    """Find the site's cluster; None when there is none of that name.
+
+    Safe to repeat: reads only.
+
+    Raises:
+        NotOursError: a cluster of that name lacks the site's label.
+    """
+    found = _find(magnum, name)
+    return None if found is None else _result(magnum, found, "kept")
+
+
+def start(
+    magnum: MagnumClient, site: Site, *, template: str, replace_failed: bool = False, report: Report
+) -> MagnumCluster:
+    """Ask Magnum for the site's cluster unless it has it; returns as soon as Magnum shows it.
+
+    Safe to repeat: looks for the site's cluster first. A request whose answer was lost is not repeated: the cluster is
+    looked for, and only when it does not show up may the caller try again.
+
+    Args:
+        template: uuid or name of the cluster template.
+        replace_failed: delete a leftover of ours that Magnum failed to create, and ask anew.
+
+    Raises:
+        NotOursError: a cluster of that name lacks the site's label.
+        FailedError: a failed leftover is there, and replace_failed is not set.
+        RefusedError: Magnum refuses the request, or the cluster is being deleted; carries Magnum's reason.
+        TransientError: the answer was lost and no cluster showed up; calling again is safe.
+    """
+    found = _find(magnum, site.name)
+    if found is not None and rules.judge(found["status"]) == "failed":
+        _dispose_of_failed(magnum, found, replace_failed, site.cluster.create_timeout_min * 60, report)
+        found = None
+    if found is not None:
+        _refuse_leaving(found)
+        kept = _result(magnum, found, "kept")
+        for difference in rules.differences(site, found, kept.driver):
+            report(f"the cluster stays as it is: {difference}")
+        return kept
+    driver = _template_driver(magnum, template) or "heat"
+    request = rules.create_request(site, template=template, driver=driver)
+    uuid = _create(magnum, request)
+    report(f"asked Magnum for {request['node_count']} nodes and {request['master_count']} master")
+    created = _patiently(lambda: _get(magnum, uuid))
+    if wrong := rules.differences(site, created, driver):
+        raise ServiceError(
+            f"Magnum made cluster {site.name} otherwise than it was asked: {'; '.join(wrong)}",
+            "this Magnum or its policy overrides the request; nothing runs on the cluster yet: delete it",
+        )
+    return _settled(magnum, _result(magnum, created, "created"), report)
+
+
+def wait(
+    magnum: MagnumClient, conn: Connection, magnum_cluster: MagnumCluster, *, deadline_s: float, report: Report
+) -> MagnumCluster:
+    """Wait until Magnum calls the cluster complete; progress is Magnum's own word and the servers' states.
+
+    Safe to repeat: only looks. (The one act: a younger twin that this run made is deleted, as nothing is on it yet.)
+
+    Args:
+        deadline_s: how long to wait from now, in seconds.
+
+    Returns:
+        The cluster as complete; another uuid than was given where an elder twin stays.
+
+    Raises:
+        FailedError: Magnum's reason, its faults and those of the servers.
+        DeadlineError: the time is over; says what was last seen.
+        RefusedError: the cluster is being deleted or gone.
+    """
+    started = time.monotonic()
+    pause_s, said, word = 0.2, "", "nothing"
+    while True:
+        seen = None
+        try:
+            seen = _get(magnum, magnum_cluster.uuid)
+            word = _word(conn, seen)
+        except TransientError as error:  # a busy Magnum is no reason to give up a cluster that takes an hour
+            word = error.message
+        elapsed_s = time.monotonic() - started
+        if word != said:
+            report(f"{magnum_cluster.name}: {word}, after {elapsed_s:.0f} s")
+            said = word
+        if seen is not None:
+            verdict = rules.judge(seen["status"])
+            if verdict == "ready":
+                done = _result(magnum, seen, magnum_cluster.action)
+                settled = _settled(magnum, done, report)
+                if settled.uuid == done.uuid:
+                    return done
+                magnum_cluster = settled
+                continue
+            if verdict == "failed":
+                raise _failure(seen, _states(conn, seen["name"]))
+            _refuse_leaving(seen)
+        if elapsed_s + pause_s > deadline_s:
+            raise DeadlineError(
+                f"cluster {magnum_cluster.name} is not complete after {elapsed_s:.0f} s; last seen: {word}",
+                "look at the servers' consoles in Horizon; run again to wait on, or raise cluster.create_timeout_min",
+            )
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+
+
+def _find(magnum: MagnumClient, name: str) -> dict[str, Any] | None:
+    named = _named(magnum, name)
+    ours = [cluster for cluster in named if rules.is_ours(cluster, name)]
+    if named and not ours:
+        raise NotOursError(
+            f"a cluster called {name} exists ({named[0]['uuid']}), and lacks the label {OUR_LABEL} of this site",
+            "rename the site, or delete that cluster if nobody needs it",
+        )
+    found = rules.elder(ours)
+    return None if found is None else dict(found)
+
+
+def _named(magnum: MagnumClient, name: str) -> list[dict[str, Any]]:
+    def clusters() -> list[dict[str, Any]]:
+        with translated("listing Magnum's clusters"):
+            return [cluster.to_dict() for cluster in magnum.clusters.list(detail=True) if cluster.name == name]
+
+    return _patiently(clusters)
+
+
+def _get(magnum: MagnumClient, uuid: str) -> dict[str, Any]:
+    with translated(f"looking at cluster {uuid}"):
+        try:
+            return dict(magnum.clusters.get(uuid).to_dict())
+        except magnum_errors.NotFound as error:
+            raise _GoneError(
+                f"Magnum has no cluster {uuid}", "run again: provision starts from what is there"
+            ) from error
+
+
+class _GoneError(RefusedError):
+    """A uuid that Magnum does not know (any more, or yet)."""
+
+
+def _create(magnum: MagnumClient, request: dict[str, Any]) -> str:
+    try:
+        with translated(f"asking Magnum for cluster {request['name']}"):
+            return str(magnum.clusters.create(**request).uuid)
+    except TransientError:
+        # The answer is lost; the cluster may be there, or show up within a second.
+        give_up = time.monotonic() + _SETTLING_S
+        while time.monotonic() < give_up:
+            found = _find(magnum, request["name"])
+            if found is not None:
+                return str(found["uuid"])
+            time.sleep(1)
+        raise
+
+
+def _dispose_of_failed(
+    magnum: MagnumClient, failed: dict[str, Any], replace: bool, deadline_s: float, report: Report
+) -> None:
+    if not replace:
+        raise _failure(_get(magnum, failed["uuid"]), {})
+    report(f"deleting the failed cluster {failed['uuid']}")
+    _delete(magnum, failed["uuid"])
+    give_up = time.monotonic() + deadline_s
+    while time.monotonic() < give_up:
+        try:
+            status = _get(magnum, failed["uuid"])["status"]
+        except _GoneError:
+            return
+        except TransientError:
+            continue
+        if status == "DELETE_FAILED":
+            raise FailedError(f"Magnum could not delete the failed cluster {failed['uuid']}", "ask the cloud's support")
+        time.sleep(2)
+    raise DeadlineError(f"the failed cluster {failed['uuid']} is not gone after {deadline_s:.0f} s")
+
+
+def _delete(magnum: MagnumClient, uuid: str) -> None:
+    with translated(f"deleting cluster {uuid}"):
+        magnum.clusters.delete(uuid)
+
+
+def _settled(magnum: MagnumClient, mine: MagnumCluster, report: Report) -> MagnumCluster:
+    """Give up the cluster that this run made where another first run's is older; nothing runs on it yet."""
+    if mine.action != "created":
+        return mine
+    elder = _find(magnum, mine.name)
+    if elder is None or elder["uuid"] == mine.uuid:
+        return mine
+    report(f"another run made cluster {elder['uuid']} first: deleting {mine.uuid}")
+    _delete(magnum, mine.uuid)
+    return _result(magnum, elder, "kept")
+
+
+def _refuse_leaving(cluster: dict[str, Any]) -> None:
+    if rules.judge(cluster["status"]) == "leaving":
+        raise RefusedError(
+            f"cluster {cluster['name']} is {cluster['status']}",
+            "run again when it is gone, or after deleting it for good",
+        )
+
+
+def _failure(cluster: dict[str, Any], server_states: dict[str, str]) -> MagnumhubError:
+    broken = [f"server {name} {state}" for name, state in server_states.items() if state.startswith("ERROR")]
+    reasons = "; ".join([*rules.faults_of(cluster), *broken]) or "Magnum gives no reason"
+    return FailedError(
+        f"Magnum could not create cluster {cluster['name']} ({cluster['status']}): {reasons}", rules.remedy_for(reasons)
+    )
+
+
+def _states(conn: Connection, name: str) -> dict[str, str]:
+    try:
+        return servers.states(conn, name)
+    except MagnumhubError:  # they only illustrate what Magnum says
+        return {}
+
+
+def _word(conn: Connection, cluster: dict[str, Any]) -> str:
+    status, reason = cluster["status"], cluster.get("status_reason")
+    states = _states(conn, cluster["name"]) if rules.judge(status) == "building" else {}
+    active = sum(state == "ACTIVE" for state in states.values())
+    return f"{status}{f' ({reason})' if reason else ''}" + (f", {active} of {len(states)} servers up" if states else "")
+
+
+def _template_driver(magnum: MagnumClient, template: str) -> rules.Driver | None:
+    with translated(f"looking at template {template}"):
+        return rules.template_driver(magnum.cluster_templates.get(template).to_dict())
+
+
+def _result(magnum: MagnumClient, cluster: dict[str, Any], action: Action) -> MagnumCluster:
+    template = cluster["cluster_template_id"]
+    return MagnumCluster(
+        uuid=cluster["uuid"],
+        name=cluster["name"],
+        template=template,
+        driver=rules.cluster_driver(cluster, _template_driver(magnum, template)),
+        status=cluster["status"] or "",
+        kubernetes_version=rules.kubernetes_version(cluster),
+        api_address=cluster.get("api_address"),
+        master_addresses=tuple(cluster.get("master_addresses") or ()),
+        node_count=cluster.get("node_count") or 0,
+        action=action,
+    )
+
+
+def _patiently(ask: Callable[[], T]) -> T:
+    """Ask until a new cluster can be read: Magnum answers 404, then 400, while it writes one."""
+    give_up = time.monotonic() + _SETTLING_S
+    while True:
+        try:
+            return ask()
+        except (TransientError, _GoneError):
+            if time.monotonic() > give_up:
+                raise
+        time.sleep(0.2)
