@@ -29,7 +29,9 @@ images: $(VENV)/.installed ## the Python environments that the sandbox's pods ru
 SANDBOX := .sandbox
 
 demo: install ## a hub with Dask on a cloud on this machine, from nothing; leaves it running
-	$(BIN)/python -m tests.demo --state $(SANDBOX)
+	$(BIN)/magnumhub sandbox up --state $(SANDBOX)
+	OS_CLIENT_CONFIG_FILE=$(SANDBOX)/clouds.yaml $(BIN)/magnumhub provision $(SANDBOX)/sites/heat.yaml
+	$(BIN)/magnumhub sandbox tour --state $(SANDBOX)
 
 test: ## needs neither root nor, after `make install`, a network
 	@test -x $(BIN)/pytest || { echo "run \`make install\` first" >&2; exit 1; }
@@ -41,10 +43,12 @@ test-matrix: ## kills, faults, repeats; PART=provision runs one part
 bench: ## what the README's figures come from
 	$(BIN)/python -m benchmarks.provision
 
+lock: export UV_CUSTOM_COMPILE_COMMAND = make lock
 lock: ## pin every dependency again, with hashes and without naming an index
 	$(BIN)/uv pip compile pyproject.toml $(LOCK_OPTIONS) --extra sandbox --extra dev -o locks/dev.txt
 	$(BIN)/uv pip compile pyproject.toml $(LOCK_OPTIONS) -c locks/dev.txt -o locks/runtime.txt
-	for wanted in sandbox/images/*.in; do $(BIN)/uv pip compile $$wanted $(LOCK_OPTIONS) -o $${wanted%.in}.txt || exit 1; done
+	cd sandbox/images && for wanted in *.in; do \
+	  ../../$(BIN)/uv pip compile $$wanted $(LOCK_OPTIONS) --no-annotate -o $${wanted%.in}.txt || exit 1; done
 
 lint: ## ruff and mypy
 	$(BIN)/ruff check .

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from magnumhub.domain.compat import Template
 from magnumhub.domain.results import Result
 from magnumhub.domain.spec import Site
+from magnumhub.domain.templates import Template
 
 
 class Ground(Result):

@@ -92,7 +92,7 @@ class ClusterSpec(Spec):
         description="Magnum labels, merged over the template's. True and false are sent in lower case.",
     )
     create_timeout_min: StrictInt = Field(
-        default=90, ge=5, le=1440, description="Longest time for the creation, in minutes: 5 to 1440."
+        default=90, ge=1, le=1440, description="Longest time for the creation, in minutes: 1 to 1440."
     )
 
     def magnum_labels(self) -> dict[str, str]:
