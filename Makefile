@@ -31,7 +31,7 @@ SANDBOX := .sandbox
 demo: install ## a hub with Dask on a cloud on this machine, from nothing; leaves it running
 	$(BIN)/magnumhub sandbox up --state $(SANDBOX)
 	OS_CLIENT_CONFIG_FILE=$(SANDBOX)/clouds.yaml $(BIN)/magnumhub provision $(SANDBOX)/sites/heat.yaml
-	$(BIN)/magnumhub sandbox tour --state $(SANDBOX)
+	$(BIN)/python examples/tour.py --state $(SANDBOX)
 
 test: ## needs neither root nor, after `make install`, a network
 	@test -x $(BIN)/pytest || { echo "run \`make install\` first" >&2; exit 1; }
