@@ -17,7 +17,7 @@ from magnumhub.openstack.cloud import translated
 class ClusterCertificates:
     """PEM texts: the cluster's CA, our certificate, and our key, which must not be written anywhere others can read."""
 
-    ca_pem: str
+    ca_pem: str = field(repr=False)
     certificate_pem: str = field(repr=False)
     key_pem: str = field(repr=False)
 

@@ -1,6 +1,6 @@
 """What Magnum's words mean, and what it is asked for: decided from plain values (pure).
 
-Templates and clusters are taken as Magnum's own dictionaries, in which older and newer Magnums differ.
+Templates and clusters are taken as Magnum's own dictionaries, since older and newer Magnums fill them differently.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from magnumhub.domain.spec import OUR_LABEL, Site
+from magnumhub.domain.templates import Driver, kubernetes_version_of
 
-Driver = Literal["heat", "capi"]
 Verdict = Literal["ready", "building", "failed", "leaving"]
 
 _HEAT_DISTROS = frozenset({"fedora-coreos", "fedora-atomic", "coreos"})
@@ -43,12 +43,11 @@ def cluster_driver(cluster: Mapping[str, Any], template: Driver | None) -> Drive
     return template or "heat"
 
 
-def kubernetes_version(thing: Mapping[str, Any]) -> str | None:
-    """The Kubernetes version that a cluster or template states, as 1.31.1; None = unknown yet."""
-    for said in (thing.get("coe_version"), (thing.get("labels") or {}).get("kube_tag")):
-        if found := re.match(r"^v?(\d+\.\d+\.\d+)", said or ""):
-            return found[1]
-    return None
+def kubernetes_version(cluster: Mapping[str, Any]) -> str | None:
+    """The Kubernetes version that a cluster states, as 1.31.1; None = unknown yet."""
+    return kubernetes_version_of(cluster.get("coe_version") or "", {}) or kubernetes_version_of(
+        "", cluster.get("labels") or {}
+    )
 
 
 def judge(status: str | None) -> Verdict:

@@ -25,6 +25,7 @@ from magnumhub.domain.errors import (
 )
 from magnumhub.domain.results import Action, MagnumCluster, Report
 from magnumhub.domain.spec import OUR_LABEL, Site
+from magnumhub.domain.templates import Driver
 from magnumhub.openstack import cluster_rules as rules
 from magnumhub.openstack import servers
 from magnumhub.openstack.cloud import translated
@@ -37,7 +38,9 @@ T = TypeVar("T")
 _SETTLING_S = 10.0
 """How long a new cluster may be unreadable, or a lost request unseen: 404, then 400, for up to 1 s (Magnum 23)."""
 
-_LONGEST_PAUSE_S = 10.0  # Magnum itself looks every 10 s; it offers no watch
+# Magnum offers no watch. A tenth of the time waited so far costs little and finds the end soon; Magnum itself looks at
+# its servers every 10 s.
+_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0
 
 
 def find(magnum: MagnumClient, name: str) -> MagnumCluster | None:
@@ -112,7 +115,7 @@ def wait(
         RefusedError: the cluster is being deleted or gone.
     """
     started = time.monotonic()
-    pause_s, said, word = 0.2, "", "nothing"
+    said, word = "", "nothing"
     while True:
         seen = None
         try:
@@ -136,13 +139,13 @@ def wait(
             if verdict == "failed":
                 raise _failure(seen, _states(conn, seen["name"]))
             _refuse_leaving(seen)
+        pause_s = min(max(_SHORTEST_PAUSE_S, elapsed_s / 10), _LONGEST_PAUSE_S)
         if elapsed_s + pause_s > deadline_s:
             raise DeadlineError(
                 f"cluster {magnum_cluster.name} is not complete after {elapsed_s:.0f} s; last seen: {word}",
                 "look at the servers' consoles in Horizon; run again to wait on, or raise cluster.create_timeout_min",
             )
         time.sleep(pause_s)
-        pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
 
 
 def _find(magnum: MagnumClient, name: str) -> dict[str, Any] | None:
@@ -208,7 +211,7 @@ def _dispose_of_failed(
         except _GoneError:
             return
         except TransientError:
-            continue
+            status = ""
         if status == "DELETE_FAILED":
             raise FailedError(f"Magnum could not delete the failed cluster {failed['uuid']}", "ask the cloud's support")
         time.sleep(2)
@@ -262,7 +265,7 @@ def _word(conn: Connection, cluster: dict[str, Any]) -> str:
     return f"{status}{f' ({reason})' if reason else ''}" + (f", {active} of {len(states)} servers up" if states else "")
 
 
-def _template_driver(magnum: MagnumClient, template: str) -> rules.Driver | None:
+def _template_driver(magnum: MagnumClient, template: str) -> Driver | None:
     with translated(f"looking at template {template}"):
         return rules.template_driver(magnum.cluster_templates.get(template).to_dict())
 

@@ -1,0 +1,221 @@
+"""What a cloud has to say about a site, in seconds and without changing anything: the facts that preflight judges.
+
+Each thing is looked at on its own and beside the others. What cannot be seen (a service that the catalog lacks, a
+policy that says no) is remembered with the reason, and never an error: the judge calls it unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from magnumclient.v1.client import Client as MagnumClient
+from openstack.connection import Connection
+
+from magnumhub.domain.errors import AuthenticationError, MagnumhubError
+from magnumhub.domain.preflight import (
+    AddressFacts,
+    CloudFacts,
+    ClusterFacts,
+    Credential,
+    Flavor,
+    Named,
+    ProjectFacts,
+    Quota,
+)
+from magnumhub.domain.templates import Template, kubernetes_version_of
+from magnumhub.openstack import floating_ips
+from magnumhub.openstack.cloud import translated
+from magnumhub.openstack.cluster_rules import template_driver
+
+_AT_ONCE = 8
+
+Look = Callable[[], Any]
+
+
+def survey(conn: Connection, magnum: MagnumClient, *, cluster_name: str) -> CloudFacts:
+    """Look at the project: credential, catalog, quotas, templates, keypairs, networks, flavors, addresses, clusters.
+
+    Safe to repeat: reads only, and is never cached.
+
+    Args:
+        cluster_name: the site's name; clusters of other names are not looked at.
+
+    Raises:
+        AuthenticationError: the token is not accepted, so that nothing could be seen.
+    """
+    access = conn.session.auth.get_access(conn.session)
+    project = ProjectFacts(id=access.project_id, name=access.project_name)
+    services = sorted(access.service_catalog.get_endpoints(region_name=conn.config.get_region_name()))
+    looks: dict[str, Look] = {
+        "credential": lambda: _credential(conn),
+        "templates": lambda: _templates(magnum),
+        "keypairs": lambda: tuple(keypair.name for keypair in conn.compute.keypairs()),
+        "external_networks": lambda: _external_networks(conn),
+        "flavors": lambda: _flavors(conn),
+        "floating_ips": lambda: _addresses(conn),
+        "magnum_clusters": lambda: _clusters(magnum, cluster_name),
+    }
+    quotas: dict[str, Callable[[], dict[str, Quota]]] = {
+        "container-infra": lambda: _magnum_quota(magnum, project.id),
+        "network": lambda: _network_quota(conn, project.id),
+        "compute": lambda: _compute_quota(conn),
+        "block-storage": lambda: _volume_quota(conn),
+        "load-balancer": lambda: _load_balancer_quota(conn, project.id),
+    }
+    looks |= {f"quotas {service}": look for service, look in quotas.items() if conn.has_service(service)}
+    unseen = {
+        f"quotas {service}": "the catalog has no such service" for service in quotas if not conn.has_service(service)
+    }
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        answers = dict(zip(looks, pool.map(_try, looks.items()), strict=True))
+    unseen |= {what: answer.message for what, answer in answers.items() if isinstance(answer, MagnumhubError)}
+    seen = {what: answer for what, answer in answers.items() if not isinstance(answer, MagnumhubError)}
+    return CloudFacts(
+        project=project,
+        services=tuple(services),
+        quotas={key: quota for what in seen if what.startswith("quotas ") for key, quota in seen[what].items()},
+        unseen=unseen,
+        **{what: answer for what, answer in seen.items() if not what.startswith("quotas ")},
+    )
+
+
+def _try(look: tuple[str, Look]) -> Any:
+    what, ask = look
+    try:
+        with translated(f"looking at {what}"):
+            return ask()
+    except AuthenticationError as error:
+        if "HTTP 401" in error.message:
+            raise
+        return error
+    except MagnumhubError as error:
+        return error
+
+
+def _credential(conn: Connection) -> Credential:
+    token = conn.session.get_token()
+    answer = conn.identity.get("/auth/tokens", headers={"X-Subject-Token": token})
+    answer.raise_for_status()
+    return credential_of(answer.json()["token"])
+
+
+def credential_of(token: Mapping[str, Any]) -> Credential:
+    """What a token says of the credential it was made from.
+
+    A restricted application credential may not make trusts, which Magnum needs for each cluster.
+    Source: `application_credential.restricted` in Keystone 30's answer to GET /v3/auth/tokens.
+    """
+    known = {"password": "password", "application_credential": "application_credential", "token": "token"}
+    kind = next((known[method] for method in token.get("methods", ()) if method in known), "other")
+    restricted = (token.get("application_credential") or {}).get("restricted")
+    return Credential(
+        kind=kind,  # type: ignore[arg-type]
+        unrestricted=None if restricted is None else not restricted,
+        roles=tuple(role["name"] for role in token.get("roles", ())),
+        expires_at=token.get("expires_at"),
+    )
+
+
+def _templates(magnum: MagnumClient) -> tuple[Template, ...]:
+    return tuple(template_of(template.to_dict()) for template in magnum.cluster_templates.list(detail=True))
+
+
+def template_of(template: Mapping[str, Any]) -> Template:
+    """A template as Magnum shows it, in our words."""
+    labels = template.get("labels") or {}
+    return Template(
+        uuid=template["uuid"],
+        name=template["name"],
+        created_at=template.get("created_at") or "",
+        kubernetes_version=kubernetes_version_of(template["name"], labels),
+        labels=labels,
+        driver=template_driver(template),
+        floating_ip_enabled=template.get("floating_ip_enabled"),
+        master_lb_enabled=template.get("master_lb_enabled"),
+        flavor=template.get("flavor_id"),
+        master_flavor=template.get("master_flavor_id"),
+        external_network=template.get("external_network_id"),
+        docker_volume_size_gib=template.get("docker_volume_size"),
+        hidden=bool(template.get("hidden")),
+    )
+
+
+def _external_networks(conn: Connection) -> tuple[Named, ...]:
+    return tuple(Named(id=n.id, name=n.name) for n in conn.network.networks(is_router_external=True))
+
+
+def _flavors(conn: Connection) -> tuple[Flavor, ...]:
+    return tuple(
+        Flavor(id=f.id, name=f.name, vcpus=f.vcpus, ram_mib=f.ram, disk_gib=f.disk) for f in conn.compute.flavors()
+    )
+
+
+def _addresses(conn: Connection) -> tuple[AddressFacts, ...]:
+    return tuple(
+        AddressFacts(
+            id=ip.id,
+            address=ip.address,
+            port_id=ip.port_id,
+            serves=ip.serves,
+            status=ip.status,
+            description=ip.description,
+            tags=ip.tags,
+            site=ip.mark.site if ip.mark else None,
+            role=ip.mark.role if ip.mark else None,
+        )
+        for ip in floating_ips.observe(conn)
+    )
+
+
+def _clusters(magnum: MagnumClient, name: str) -> tuple[ClusterFacts, ...]:
+    return tuple(
+        ClusterFacts(
+            uuid=cluster.uuid,
+            name=cluster.name,
+            status=cluster.status,
+            status_reason=cluster.status_reason,
+            labels=cluster.labels or {},
+            template=cluster.cluster_template_id,
+            node_count=cluster.node_count,
+            faults=getattr(cluster, "faults", None) or {},
+        )
+        for cluster in magnum.clusters.list(detail=True)
+        if cluster.name == name
+    )
+
+
+def _magnum_quota(magnum: MagnumClient, project_id: str) -> dict[str, Quota]:
+    limit = magnum.quotas.get(project_id, "Cluster").hard_limit
+    return {"clusters": Quota(used=magnum.stats.list(project_id).clusters, limit=limit)}
+
+
+def _network_quota(conn: Connection, project_id: str) -> dict[str, Quota]:
+    quota = conn.network.get_quota(project_id, details=True)
+    return {
+        key: Quota(used=quota[key]["used"], limit=quota[key]["limit"])
+        for key in ("floating_ips", "ports", "security_groups")
+    }
+
+
+def _compute_quota(conn: Connection) -> dict[str, Quota]:
+    limits = conn.compute.get_limits().absolute
+    return {
+        "instances": Quota(used=limits.instances_used, limit=limits.instances),
+        "cores": Quota(used=limits.total_cores_used, limit=limits.total_cores),
+        "ram_mib": Quota(used=limits.total_ram_used, limit=limits.total_ram),
+    }
+
+
+def _volume_quota(conn: Connection) -> dict[str, Quota]:
+    limits = conn.block_storage.get_limits().absolute
+    return {
+        "volumes": Quota(used=limits.total_volumes_used, limit=limits.max_total_volumes),
+        "gigabytes": Quota(used=limits.total_gigabytes_used, limit=limits.max_total_volume_gigabytes),
+    }
+
+
+def _load_balancer_quota(conn: Connection, project_id: str) -> dict[str, Quota]:
+    used = sum(1 for _ in conn.load_balancer.load_balancers(project_id=project_id))
+    return {"load_balancers": Quota(used=used, limit=conn.load_balancer.get_quota(project_id).load_balancers)}
