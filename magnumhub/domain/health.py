@@ -1,0 +1,176 @@
+"""The health document of a site, and the pure part of judging what its services said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pydantic import ConfigDict, Field
+
+from magnumhub.domain.dask_outcome import DaskOutcome, Origin
+from magnumhub.domain.errors import AuthenticationError, DeadlineError, FailedError, MagnumhubError, RefusedError
+from magnumhub.domain.findings import Category, Finding, Level, worst, worst_first
+from magnumhub.domain.results import Release, Result
+
+
+class Check(Result):
+    """One check: its name as documented, its level and, in one line, what it saw."""
+
+    name: str
+    level: Level
+    duration_s: float
+    summary: str
+
+
+class Benchmark(Result):
+    """The numbers of the computation that decided; `from` says where it ran."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    mean: float | None
+    array_size: int
+    chunk: int
+    n_workers: int
+    compute_s: float
+    total_s: float
+    origin: Origin = Field(alias="from")
+
+
+class Health(Result):
+    """Whether users of a site can work, and if not, why. Dump it `by_alias`.
+
+    versions: component (hub, notebook, gateway, scheduler, workers, runner) to package to version.
+    """
+
+    site: str
+    level: Level
+    started_at: str
+    duration_s: float
+    checks: tuple[Check, ...]
+    findings: tuple[Finding, ...]
+    versions: dict[str, dict[str, str]] = Field(default_factory=dict)
+    benchmark: Benchmark | None = None
+
+
+def health_of(
+    site: str,
+    *,
+    started_at: str,
+    duration_s: float,
+    checks: Sequence[Check],
+    findings: Iterable[Finding],
+    versions: Mapping[str, Mapping[str, str]],
+    benchmark: Benchmark | None,
+) -> Health:
+    """The document: the worst check's level is the site's, the worst finding comes first."""
+    return Health(
+        site=site,
+        level=worst(check.level for check in checks),
+        started_at=started_at,
+        duration_s=round(duration_s, 2),
+        checks=tuple(checks),
+        findings=tuple(worst_first(findings)),
+        versions={component: dict(packages) for component, packages in versions.items()},
+        benchmark=benchmark,
+    )
+
+
+def check_of(name: str, findings: Iterable[Finding], *, duration_s: float, summary: str) -> Check:
+    """The check whose findings these are; its summary is the worst finding's, or `summary` when nothing is wrong."""
+    wrong = [finding for finding in worst_first(findings) if finding.level != "Healthy"]
+    return Check(
+        name=name,
+        level=worst([finding.level for finding in wrong] or ["Healthy"]),
+        duration_s=round(duration_s, 2),
+        summary=wrong[0].summary if wrong else summary,
+    )
+
+
+def finding_of(check: str, error: MagnumhubError) -> Finding:
+    """An error that ended a check, as a finding."""
+    category = Category.SERVICE
+    if isinstance(error, AuthenticationError):
+        category = Category.CREDENTIALS
+    elif isinstance(error, FailedError | DeadlineError):
+        category = Category.WORKLOAD
+    elif isinstance(error, RefusedError):
+        category = Category.CONFIGURATION
+    return Finding(check=check, level="Unhealthy", category=category, summary=error.message, remedy=error.hint)
+
+
+def judge_release(check: str, version: str, release: Release | None) -> list[Finding]:
+    """Whether the service that answers is the one that the release installed."""
+    if release is None or not release.app_version or version == release.app_version:
+        return []
+    return [
+        Finding(
+            check=check,
+            level="Degraded",
+            category=Category.RELEASE,
+            summary=f"{release.name} {release.version} should serve {release.app_version}, {version} answers",
+            remedy=f"A rollout is stuck or this address leads elsewhere: kubectl get pods -n {release.namespace}.",
+        )
+    ]
+
+
+def judge_origins(notebook: DaskOutcome | None, runner: DaskOutcome | None) -> list[Finding]:
+    """What the computation from outside adds to the users' own, which is the verdict."""
+    if notebook is None or notebook.failed is not None or runner is None or runner.failed is None:
+        return []
+    failed = runner.failed
+    return [
+        Finding(
+            check="benchmark",
+            level="Degraded",
+            category=Category.SERVICE,
+            summary=f"notebooks compute, but from the runner {failed.phase} failed: {failed.kind}: {failed.text}",
+            remedy="Users on the hub are not affected; look at Traefik and at the firewall of the gateway's address.",
+        )
+    ]
+
+
+def skipped_on_runner(reason: str) -> Finding:
+    """The remark that the runner did not compute."""
+    return Finding(
+        check="benchmark",
+        level="Healthy",
+        category=Category.VERSIONS,
+        summary=f"the runner's own computation was skipped: {reason}",
+        remedy="Nothing needs to be done for users; to have it, install the site's versions beside the runner.",
+    )
+
+
+def noted(finding: Finding, note: str) -> Finding:
+    """The finding with a note behind its summary."""
+    return finding.model_copy(update={"summary": finding.summary + note}) if finding.level == "Unhealthy" else finding
+
+
+def told(outcome: DaskOutcome) -> str:
+    """The benchmark in one line."""
+    return (
+        f"mean {outcome.mean} of {outcome.array_size} x {outcome.array_size} on {outcome.workers} workers"
+        f" in {outcome.compute_s:.1f} s from the {outcome.origin}; the sum with a known answer is right"
+    )
+
+
+def other_origin(verdict: DaskOutcome, other: DaskOutcome | None) -> str:
+    """Half a sentence that tells a broken hub or image from a broken Dask; empty where there is nothing to tell."""
+    if verdict.failed is None or other is None:
+        return ""
+    return f" (from the {other.origin} {'it works' if other.failed is None else 'it fails as well'})"
+
+
+def benchmark_of(outcome: DaskOutcome) -> Benchmark | None:
+    """The benchmark's numbers; None when no result was reached."""
+    if outcome.mean is None:
+        return None
+    return Benchmark.model_validate(
+        {
+            "mean": outcome.mean,
+            "array_size": outcome.array_size,
+            "chunk": outcome.chunk,
+            "n_workers": outcome.workers,
+            "compute_s": outcome.compute_s,
+            "total_s": outcome.total_s,
+            "from": outcome.origin,
+        }
+    )

@@ -1,0 +1,159 @@
+"""Run code in a kernel of a user's notebook server, over the same websocket a browser uses."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
+
+from magnumhub.domain.errors import AuthenticationError, FailedError, MagnumhubError, TransientError
+from magnumhub.domain.results import Report
+from magnumhub.services.notebook_server import NotebookServer
+
+# A page of printed output is small; a traceback with repr's of arrays may not be.
+_MAX_MESSAGE_BYTES = 16 * 2**20
+_CONNECT_S = 60.0
+
+
+@dataclass
+class Execution:
+    """What a piece of code did.
+
+    error: exception class and text, empty when there was none.
+    interrupted: the deadline came first; the code saw a KeyboardInterrupt.
+    """
+
+    stdout: str = ""
+    error: str = ""
+    traceback: tuple[str, ...] = ()
+    interrupted: bool = False
+    _open_line: str = field(default="", repr=False)
+
+
+def execute(server: NotebookServer, code: str, *, deadline_s: float, grace_s: float, report: Report) -> Execution:
+    """Execute `code` in a new kernel and return what it printed; the kernel is always shut down.
+
+    At the deadline the code is interrupted, so that its `finally` can tidy up, and has `grace_s` to end.
+
+    Args:
+        report: gets each line that the code prints, while it runs.
+
+    Raises:
+        AuthenticationError: the server refuses kernels, as a singleuser too old for its hub does while being "ready".
+        FailedError: the kernel died.
+        TransientError: the connection to the kernel was lost.
+    """
+    kernel_id = server.create_kernel()
+    try:
+        with _connect(server, kernel_id) as channel:
+            return _Conversation(server, kernel_id, channel, report).run(code, deadline_s=deadline_s, grace_s=grace_s)
+    finally:
+        _discard(server, kernel_id, report)
+
+
+def _discard(server: NotebookServer, kernel_id: str, report: Report) -> None:
+    try:
+        server.delete_kernel(kernel_id)
+    except MagnumhubError as error:
+        # The kernel ends with its server, which the caller stops; the error that matters is the one under way.
+        report(f"kernel not shut down: {error.message}")
+
+
+def _connect(server: NotebookServer, kernel_id: str) -> Connection:
+    url = f"ws{server.url.removeprefix('http')}/api/kernels/{quote(kernel_id)}/channels"
+    try:
+        return connect(
+            url,
+            additional_headers={"Authorization": f"token {server.token}"},
+            open_timeout=_CONNECT_S,
+            max_size=_MAX_MESSAGE_BYTES,
+        )
+    except InvalidStatus as error:
+        status = error.response.status_code
+        message = f"kernel channel: {url} answered {status}"
+        if status in (401, 403):
+            raise AuthenticationError(message, "the image's jupyterhub is probably too old for the hub") from error
+        raise TransientError(message) from error
+    except (InvalidHandshake, OSError) as error:
+        raise TransientError(f"kernel channel: {url}: {error}") from error
+
+
+class _Conversation:
+    def __init__(self, server: NotebookServer, kernel_id: str, channel: Connection, report: Report) -> None:
+        self._server = server
+        self._kernel_id = kernel_id
+        self._channel = channel
+        self._report = report
+        self._request = uuid.uuid4().hex
+        self._replied = self._idle = False
+        self._execution = Execution()
+
+    def run(self, code: str, *, deadline_s: float, grace_s: float) -> Execution:
+        self._channel.send(json.dumps(_execute_request(self._request, code)))
+        end = time.monotonic() + deadline_s
+        while not (self._replied and self._idle):
+            message = self._receive(end - time.monotonic())
+            if message is not None:
+                self._take(message)
+            elif self._execution.interrupted:
+                break
+            else:
+                self._execution.interrupted = True
+                self._server.interrupt_kernel(self._kernel_id)
+                end = time.monotonic() + grace_s
+        return self._execution
+
+    def _receive(self, timeout_s: float) -> dict[str, Any] | None:
+        """The next message, or None when none came in time."""
+        if timeout_s <= 0:
+            return None
+        try:
+            message: dict[str, Any] = json.loads(self._channel.recv(timeout=timeout_s))
+        except TimeoutError:
+            return None
+        except ConnectionClosed as error:
+            raise TransientError(f"kernel: the connection to {self._server.url} was lost: {error}") from error
+        return message
+
+    def _take(self, message: dict[str, Any]) -> None:
+        kind, content = message["header"]["msg_type"], message["content"]
+        if kind == "status" and content["execution_state"] in ("restarting", "dead"):
+            raise FailedError(
+                f"kernel: died while it ran ({content['execution_state']})",
+                "out of memory is the usual reason: look at the user's pod and its memory limit",
+            )
+        if message["parent_header"].get("msg_id") != self._request:
+            return
+        if kind == "stream" and content["name"] == "stdout":
+            self._print(content["text"])
+        elif kind == "error":
+            self._execution.error = f"{content['ename']}: {content['evalue']}"
+            self._execution.traceback = tuple(content["traceback"])
+        elif kind == "execute_reply":
+            self._replied = True
+        elif kind == "status":
+            self._idle = content["execution_state"] == "idle"
+
+    def _print(self, text: str) -> None:
+        self._execution.stdout += text
+        *lines, self._execution._open_line = (self._execution._open_line + text).split("\n")
+        for line in lines:
+            self._report(line)
+
+
+def _execute_request(message_id: str, code: str) -> dict[str, Any]:
+    header = {"msg_id": message_id, "msg_type": "execute_request", "username": "", "session": uuid.uuid4().hex}
+    return {
+        "header": {**header, "version": "5.3"},
+        "parent_header": {},
+        "metadata": {},
+        "channel": "shell",
+        "content": {"code": code, "silent": False, "store_history": False, "allow_stdin": False, "stop_on_error": True},
+    }
