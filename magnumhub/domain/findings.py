@@ -36,8 +36,6 @@ class Category(StrEnum):
     """Versions of chart, hub, Kubernetes or Dask that do not go together, or are not known to."""
     VERSIONS = "versions"
     """Packages differ between notebook, scheduler, workers and gateway."""
-    IMAGE = "image"
-    """The image of notebooks and workers lacks a package, or cannot be pulled."""
     STORAGE = "storage"
     """Volumes: no usable StorageClass, or nothing is kept."""
     SERVICE = "service"

@@ -29,6 +29,7 @@ from magnumhub.domain.spec import (
     StorageSpec,
 )
 from magnumhub.domain.spec_values import raw_value_problems
+from magnumhub.domain.values import value_at
 
 MOST_CHUNKS = 250_000
 """More tasks than this keep a Dask scheduler busy for longer than any sensible limit (about 200 us a task)."""
@@ -213,9 +214,7 @@ def waiting_is_not_idling(dask_gateway: DaskGatewaySpec, limits_s: LimitsSpec) -
 
 
 def storage_is_said_once(storage: StorageSpec, jupyterhub: JupyterHubSpec) -> Iterator[Problem]:
-    database = jupyterhub.values.get("hub", {})
-    database = database.get("db", {}) if isinstance(database, Mapping) else {}
-    kind = database.get("type") if isinstance(database, Mapping) else None
+    kind = value_at(jupyterhub.values, "hub.db.type")
     if isinstance(storage, EphemeralStorage) and kind == "sqlite-pvc":
         yield Problem(
             "jupyterhub.values.hub.db.type", "sqlite-pvc, with storage.kind ephemeral", "storage: {kind: dynamic}"

@@ -8,6 +8,7 @@ from typing import Any
 from magnumhub.domain.errors import Problem
 from magnumhub.domain.redaction import is_secret_key, secret_reference
 from magnumhub.domain.spec import DaskGatewaySpec, FloatingIpsSpec, ImageSpec, JupyterHubSpec
+from magnumhub.domain.values import value_at
 
 _HUB_OWNED = {
     "proxy.https": "jupyterhub.https",
@@ -50,16 +51,6 @@ def raw_value_problems(
             given = value_at(values, path)
             if given is not None and given != right:
                 yield Problem(f"{part}.{path}", repr(given), f"nothing, and this in {field}, which says {right!r}")
-
-
-def value_at(values: Mapping[str, Any], path: str) -> Any:
-    """The value under a dotted path, None where there is none."""
-    found: Any = values
-    for key in path.split("."):
-        if not isinstance(found, Mapping):
-            return None
-        found = found.get(key)
-    return found
 
 
 def _plain_secrets(value: Any, path: str) -> Iterator[Problem]:

@@ -1,0 +1,53 @@
+"""Who may log in: the hub's authenticator for every kind of login a site can name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from magnumhub.domain.spec import DummyAuth, GithubAuth, JupyterHubSpec, OidcAuth
+
+
+def auth_config(hub: JupyterHubSpec, secrets: Mapping[str, str], *, also_allowed: str) -> dict[str, Any]:
+    """The chart's hub.config for the site's login.
+
+    A hub from 5.0 on lets nobody in who is not allowed, so `allow` is always spelled out.
+
+    Args:
+        secrets: reference to secret.
+        also_allowed: a user who logs in for the health check where the login is a dummy.
+    """
+    auth = hub.auth
+    if isinstance(auth, DummyAuth):
+        return {
+            "JupyterHub": {"authenticator_class": "dummy"},
+            "Authenticator": _allowed(auth, (also_allowed,)),
+            "DummyAuthenticator": {"password": secrets[str(auth.password)]},
+        }
+    provider: dict[str, Any] = {"client_id": auth.client_id, "client_secret": secrets[str(auth.client_secret)]}
+    if hub.https.kind != "off":  # else the hub takes it from the request, with whatever port the address has
+        provider["oauth_callback_url"] = f"https://{hub.hostname}/hub/oauth_callback"
+    if isinstance(auth, OidcAuth):
+        urls = {"authorize_url": auth.authorize_url, "token_url": auth.token_url, "userdata_url": auth.userdata_url}
+        provider |= {**urls, "username_claim": auth.username_claim, "scope": list(auth.scope)}
+        return {
+            "JupyterHub": {"authenticator_class": "generic-oauth"},
+            "Authenticator": _allowed(auth),
+            "GenericOAuthenticator": provider,
+        }
+    if auth.allowed_organizations:
+        # Membership of an organisation is only told with this scope.
+        provider |= {"allowed_organizations": list(auth.allowed_organizations), "scope": ["read:org"]}
+    return {
+        "JupyterHub": {"authenticator_class": "github"},
+        "Authenticator": _allowed(auth),
+        "GitHubOAuthenticator": provider,
+    }
+
+
+def _allowed(auth: OidcAuth | GithubAuth | DummyAuth, more: tuple[str, ...] = ()) -> dict[str, Any]:
+    allowed: dict[str, Any] = {"admin_users": list(auth.admins)} if auth.admins else {}
+    if auth.allow == "all":
+        return {"allow_all": True, **allowed}
+    names = [*auth.allow, *more] if auth.allow else list(more)
+    return {"allow_all": False, **allowed, **({"allowed_users": names} if names else {})}

@@ -1,0 +1,111 @@
+"""Dask Gateway's half of the wiring: its values, and where it is reached from inside and outside the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from magnumhub.domain.spec import Site
+from magnumhub.domain.values import merged, value_at
+from magnumhub.domain.versions import version_of
+
+_FIRST_WITH_SERVICE_SCOPES = (2026, 3)
+"""From this chart on the gateway asks for the scope of its service; the schema of older ones refuses the key.
+
+Source: dask/dask-gateway#863 and values.schema.yaml of 2025.4.0.
+"""
+
+_CODE = """\
+from dask_gateway_server.options import Options, String
+
+# distributed has no dask-scheduler and dask-worker any more (dask/distributed#9240)
+c.KubeClusterConfig.scheduler_cmd = ["dask", "scheduler"]
+c.KubeClusterConfig.worker_cmd = ["dask", "worker"]
+c.KubeClusterConfig.idle_timeout = {idle_timeout_s}
+c.KubeClusterConfig.cluster_max_workers = {per_cluster_max}
+
+
+def with_image(options):
+    if ":" not in options.image:
+        raise ValueError("an image needs a tag, so that workers run what the notebook runs")
+    return {{"image": options.image}}
+
+
+# Notebooks name their own image, so that schedulers and workers run the same versions.
+c.Backend.cluster_options = Options(String("image", default={image!r}, label="Image"), handler=with_image)
+"""
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Where notebooks reach the gateway."""
+
+    address: str
+    proxy_address: str
+
+
+def gateway_values(
+    site: Site, *, address: str | None, hub_api: str, token: str, service: str, version: str
+) -> dict[str, Any]:
+    """The gateway chart's values without the site's raw ones.
+
+    Args:
+        address: the reserved floating IP; None: a Service inside the cluster only.
+        hub_api: where the gateway asks whose a token is.
+        token: the gateway's own, as a service of the hub.
+        service: the gateway's name among the hub's services.
+        version: of the chart.
+    """
+    spec = site.dask_gateway
+    hub = {"apiToken": token, "apiUrl": hub_api}
+    if version_of(version) >= _FIRST_WITH_SERVICE_SCOPES:
+        hub["jupyterhubServiceName"] = service
+    cores, memory = spec.worker.cores, f"{spec.worker.memory_gib:g}G"
+    code = _CODE.format(
+        idle_timeout_s=spec.idle_timeout_s, per_cluster_max=spec.worker.per_cluster_max, image=site.image.reference
+    )
+    reach = {"spec": {"loadBalancerIP": address}} if address else {}
+    return {
+        "gateway": {
+            "auth": {"type": "jupyterhub", "jupyterhub": hub},
+            "backend": {
+                "image": {"name": site.image.name, "tag": site.image.tag},
+                "worker": {
+                    "cores": {"request": cores, "limit": cores},
+                    "memory": {"request": memory, "limit": memory},
+                },
+            },
+            "extraConfig": {"magnumhub": code},
+        },
+        "traefik": {"service": {"type": "LoadBalancer" if address else "ClusterIP", **reach}},
+    }
+
+
+def with_our_code(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Raw values whose gateway.extraConfig stands beside ours: as one text it would replace all of it."""
+    code = value_at(raw, "gateway.extraConfig")
+    return merged(raw, {"gateway": {"extraConfig": {"site": code}}}) if isinstance(code, str) else dict(raw)
+
+
+def gateway_inside(site: Site, values: Mapping[str, Any], service: str) -> Inside:
+    """The gateway's addresses inside the cluster; its ports come from the merged values, as its Service's do."""
+    host = f"{service}.{site.dask_gateway.namespace}"
+    web = _web_port(values)
+    tcp = value_at(values, "traefik.service.ports.tcp.port", "web")
+    proxy_port = web if tcp == "web" else tcp
+    return Inside(f"http://{host}:{web}{_prefix(values)}", f"gateway://{host}:{proxy_port}")
+
+
+def gateway_public(values: Mapping[str, Any], address: str) -> str:
+    """The gateway as a browser sees it: what links to dashboards begin with."""
+    web = _web_port(values)
+    return f"http://{address}{'' if web == 80 else f':{web}'}{_prefix(values)}"
+
+
+def _web_port(values: Mapping[str, Any]) -> int:
+    return int(value_at(values, "traefik.service.ports.web.port", 80))
+
+
+def _prefix(values: Mapping[str, Any]) -> str:
+    return str(value_at(values, "gateway.prefix", "/")).rstrip("/")
