@@ -90,6 +90,9 @@ configure(
     },
 )
 
+# A pod runs as whoever runs the sandbox, and in a container that is often root, which Jupyter refuses unasked.
+c.KubeSpawner.args = ["--allow-root"]
+
 storage = singleuser["storage"]
 if storage["type"] == "dynamic":
     c.KubeSpawner.storage_pvc_ensure = True
