@@ -42,6 +42,8 @@ class Category(StrEnum):
     """A service of ours does not answer or answers wrongly."""
     IMAGE = "image"
     """The site's image cannot be pulled or lacks a package that is needed."""
+    WORKLOAD = "workload"
+    """Pods that do not run, restart, or stay pending."""
     RELEASE = "release"
     """A Helm release is not deployed, or is another one than asked for."""
     RESULT = "result"
