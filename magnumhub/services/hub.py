@@ -182,7 +182,7 @@ class Hub:
         model = answer.json()
 
         def revoke() -> None:
-            with grantor, contextlib.suppress(httpx.HTTPError):
+            with contextlib.closing(grantor), contextlib.suppress(httpx.HTTPError):
                 grantor.delete(f"{path}/{model['id']}")
 
         return HubUser(self, user, model["token"], self._new_client(model["token"]), revoke)
@@ -230,7 +230,7 @@ def check_provider(page: LoginPage, *, authorize_url: str, callback_url: str) ->
         raise RefusedError("login page: the hub shows a form of its own instead of leading to the provider", AUTH_HINT)
     if page.authorize_url.rstrip("/") != authorize_url.rstrip("/"):
         raise RefusedError(f"login page: leads to {page.authorize_url}, expected {authorize_url}", AUTH_HINT)
-    if page.redirect_uri and page.redirect_uri != callback_url:
+    if page.redirect_uri and httpx.URL(page.redirect_uri) != httpx.URL(callback_url):
         raise RefusedError(
             f"login page: the provider sends people back to {page.redirect_uri}, not to {callback_url}", AUTH_HINT
         )

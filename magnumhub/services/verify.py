@@ -33,7 +33,6 @@ from magnumhub.domain.health import (
 from magnumhub.domain.results import Release, Report
 from magnumhub.domain.spec import DummyAuth, OidcAuth, Site
 from magnumhub.domain.version_matrix import judge_mismatches, matrix, too_far
-from magnumhub.domain.wiring import CHECK_USER
 from magnumhub.services import dask_program
 from magnumhub.services.benchmark import DaskRequest, run_in_notebook, run_on_runner
 from magnumhub.services.gateway import Gateway
@@ -54,10 +53,12 @@ class HubAccess:
     """How to become the check's user on the hub.
 
     Args:
+        user: every server and Dask cluster of this user's is the check's own.
         password: for a dummy login: the form's password.
         service_token: for every other login, which only a person can pass: the token of the hub's service for checks.
     """
 
+    user: str
     password: str = field(default="", repr=False)
     service_token: str = field(default="", repr=False)
 
@@ -163,8 +164,8 @@ class _Verification:
                 raise RefusedError(f"login page: leads to {page.authorize_url}, not to the hub's own form", AUTH_HINT)
             return
         authorize_url = auth.authorize_url if isinstance(auth, OidcAuth) else _GITHUB_AUTHORIZE_URL
-        host = self.site.jupyterhub.hostname
-        public = f"https://{host}" if host else hub.base_url
+        settings = self.site.jupyterhub
+        public = hub.base_url if settings.https.kind == "off" else f"https://{settings.hostname}"
         check_provider(page, authorize_url=authorize_url, callback_url=f"{public}/hub/oauth_callback")
 
     def check_gateway(self, gateway_url: str | None, release: Release | None) -> None:
@@ -193,8 +194,8 @@ class _Verification:
         if isinstance(self.site.jupyterhub.auth, DummyAuth):
             limits = self.site.limits_s
             token_s = limits.notebook + 2 * int(self._request().deadline_s) + _TOKEN_SLACK_S
-            return hub.login(CHECK_USER, access.password, token_s=token_s)
-        return hub.as_service(CHECK_USER, access.service_token)
+            return hub.login(access.user, access.password, token_s=token_s)
+        return hub.as_service(access.user, access.service_token)
 
     def _use_notebook(self, server: NotebookServer, check: _Open) -> None:
         try:
