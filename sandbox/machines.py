@@ -1,0 +1,196 @@
+"""What runs on a cluster's servers: Kubernetes, the node and the load balancer as processes, ssh on the masters."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starlette.types import ASGIApp
+
+from sandbox import processes
+from sandbox.addresses import API_PORT
+from sandbox.cloud import Cloud
+from sandbox.faults import FaultMiddleware
+from sandbox.ledger import LedgerMiddleware
+from sandbox.openstack import cinder
+from sandbox.openstack.clusters import CAPI
+from sandbox.ssh import Machine
+from sandbox.store import Resource
+
+_ADMINS = ["system:masters"]
+
+
+@dataclass
+class Running:
+    """One cluster's share of this process and its children."""
+
+    index: int
+    kube: KubeCluster
+    kubeconfig: Path
+    machines: list[Machine] = field(default_factory=list)
+    children: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+
+class Machines:
+    """All that runs on servers in this sandbox, by the uuid of the cluster."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self.running: dict[str, Running] = {}
+
+    async def boot(self, cluster: Resource) -> None:
+        """Set Kubernetes going on a cluster's servers; returns when its API answers."""
+        cloud = self._cloud
+        index = min(set(range(len(self.running) + 1)) - {running.index for running in self.running.values()})
+        servers = cloud.store.list("server", _cluster_id=cluster["id"])
+        masters = [server["address"] for server in servers if server["_role"] == "master"]
+        own_loopback = cloud.addresses.own_loopback(index)
+        kube = self._kubernetes(cluster, index, [*masters, own_loopback])
+        path = cloud.state_dir / "kubeconfigs" / f"{cluster['id']}.yaml"
+        self.running[cluster["id"]] = running = Running(index, kube, path)
+        await kube.start()
+        for address in self._listening(cluster, masters):
+            await kube.listen(address, API_PORT, self._admission(cluster))
+        await kube.listen(own_loopback, API_PORT)
+        on_the_machine = kube.kubeconfig(f"https://{own_loopback}:{API_PORT}", "admin", _ADMINS)
+        _write_private(path, on_the_machine)
+        if cluster["driver"] != CAPI:
+            for server in servers:
+                if server["_role"] == "master":
+                    machine = await asyncio.to_thread(Machine, cloud, server, on_the_machine)
+                    running.machines.append(machine)
+                    await machine.start()
+        nodes = [server for server in servers if server["_role"] == "node"]
+        running.children += [self._node(cluster, running, nodes, masters[0])]
+        running.children += [self._load_balancer(cluster, running, nodes, masters[0])]
+
+    def _kubernetes(self, cluster: Resource, index: int, addresses: list[str]) -> KubeCluster:
+        from sandbox.kube import KubeCluster
+        cloud = self._cloud
+        services = cloud.addresses.services(index)
+        first_service = str(ipaddress.ip_network(services)[1])
+        names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
+        certificate, key = cluster["ca"]
+
+        async def provision(claim: dict[str, Any], volume_name: str, size_gib: int) -> str:
+            meta = claim["metadata"]
+            about = {
+                "csi.storage.k8s.io/pv/name": volume_name,
+                "csi.storage.k8s.io/pvc/name": meta["name"],
+                "csi.storage.k8s.io/pvc/namespace": meta["namespace"],
+                "cinder.csi.openstack.org/cluster": cluster["id"],
+            }
+            volume = cinder.create_volume(
+                cloud, name=volume_name, size_gib=size_gib, project_id=cluster["project_id"], metadata=about
+            )
+            return str(volume["id"])
+
+        async def delete_volume(handle: str) -> None:
+            cinder.delete_volume(cloud, handle)
+
+        return KubeCluster(
+            name=cluster["name"],
+            version=cluster["labels"]["kube_tag"],
+            ca_cert=certificate,
+            ca_key=key,
+            service_cidr=services,
+            sans=[*addresses, cluster["api_host"], "127.0.0.1", first_service, *names],
+            wrap=self._counted,
+            default_storage_class=cluster["driver"] == CAPI,
+            provision=provision,
+            delete_volume=delete_volume,
+        )
+
+    def _counted(self, app: ASGIApp) -> ASGIApp:
+        app = LedgerMiddleware(app, "kubernetes", self._cloud.ledger)
+        return FaultMiddleware(app, "kubernetes", self._cloud.faults, _status)
+
+    def _listening(self, cluster: Resource, masters: list[str]) -> list[str]:
+        balancers = self._cloud.store.list("loadbalancer", id=cluster.get("api_balancer_id"))
+        return [*masters, *(balancer["vip_address"] for balancer in balancers)]
+
+    def _admission(self, cluster: Resource) -> Any:
+        """Machines on the internal network answer their neighbours only; the provider network is reached by all."""
+        provider = cluster["fixed_network"] == "provider"
+        return lambda peer: provider or self._cloud.addresses.inside(peer)
+
+    def _node(self, cluster: Resource, running: Running, nodes: list[Resource], master: str) -> subprocess.Popen[bytes]:
+        settings = self._cloud.faults.settings
+        flavor = nodes[0]["flavor"] if nodes else {"vcpus": 1, "ram": 1024}
+        user = f"system:node:{nodes[0]['name'] if nodes else 'none'}"
+        arguments = [
+            f"--kubeconfig={self._kubeconfig(cluster, running, 'node', user, ['system:nodes', *_ADMINS], master)}",
+            f"--names={','.join(node['name'] for node in nodes)}",
+            f"--addresses={','.join(node['address'] for node in nodes)}",
+            f"--cpu={settings.get('node_cpu', flavor['vcpus'])}",
+            f"--memory-gib={settings.get('node_memory_gib', flavor['ram'] / 1024)}",
+            f"--pod-cidr={self._cloud.addresses.pods(running.index)}",
+            f"--service-cidr={self._cloud.addresses.services(running.index)}",
+            f"--dir={self._cloud.state_dir / 'nodes' / cluster['id']}",
+        ]
+        return self._child("sandbox.node", arguments, f"node-{cluster['name']}")
+
+    def _load_balancer(
+        self, cluster: Resource, running: Running, nodes: list[Resource], master: str
+    ) -> subprocess.Popen[bytes]:
+        user = "system:cloud-controller-manager"
+        project = self._cloud.store.get("project", cluster["project_id"])["name"]
+        network = self._cloud.store.find("network", cluster["fixed_network"])
+        subnet = self._cloud.store.list("subnet", network_id=network["id"])[0]
+        arguments = [
+            f"--kubeconfig={self._kubeconfig(cluster, running, 'load-balancer', user, _ADMINS, master)}",
+            f"--cloud={project}",
+            f"--cluster-uuid={cluster['id']}",
+            f"--vip-subnet-id={subnet['id']}",
+            f"--address={master}",
+            f"--time-scale={self._cloud.clock.scale}",
+        ]
+        return self._child("sandbox.load_balancer", arguments, f"load-balancer-{cluster['name']}")
+
+    def _kubeconfig(
+        self, cluster: Resource, running: Running, program: str, user: str, groups: list[str], master: str
+    ) -> Path:
+        path = self._cloud.state_dir / "kubeconfigs" / f"{cluster['id']}-{program}.yaml"
+        _write_private(path, running.kube.kubeconfig(f"https://{master}:{API_PORT}", user, groups))
+        return path
+
+    def _child(self, module: str, arguments: list[str], name: str) -> subprocess.Popen[bytes]:
+        env = {
+            processes.MARK: self._cloud.sandbox_id,
+            "OS_CLIENT_CONFIG_FILE": str(self._cloud.state_dir / "cloud.yaml"),
+        }
+        return processes.start(module, arguments, log=self._cloud.state_dir / "logs" / f"{name}.log", env=env)
+
+    async def shut_down(self, cluster_id: str) -> None:
+        """End everything that runs on a cluster's servers."""
+        running = self.running.pop(cluster_id, None)
+        if running is None:
+            return
+        await asyncio.gather(*(asyncio.to_thread(processes.stop, child) for child in running.children))
+        await running.kube.stop()
+        for machine in running.machines:
+            await machine.stop()
+        running.kubeconfig.unlink(missing_ok=True)
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(0o600)
+    path.write_text(text)
+
+
+def _status(code: int, message: str) -> dict[str, Any]:
+    reasons = {403: "Forbidden", 404: "NotFound", 409: "Conflict", 429: "TooManyRequests", 503: "ServiceUnavailable"}
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": message,
+        "reason": reasons.get(code, "InternalError"),
+        "code": code,
+    }

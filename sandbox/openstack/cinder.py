@@ -1,0 +1,129 @@
+"""Cinder: the volumes behind persistent volume claims, their type and their quota."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.cloud import Cloud
+from sandbox.openstack.service import Answer, ApiError, Call, Service
+from sandbox.store import Resource, matches
+
+QUOTAS = {"volumes": 40, "gigabytes": 2000, "snapshots": 10}
+
+
+def create_volume(cloud: Cloud, *, name: str, size_gib: int, project_id: str, **fields: Any) -> Resource:
+    """A volume as the CSI driver asks for it, counted against the project's quota."""
+    volumes = cloud.store.list("volume", project_id=project_id)
+    used_gib = sum(volume["size"] for volume in volumes)
+    if len(volumes) >= _limit(cloud, "volumes") or used_gib + size_gib > _limit(cloud, "gigabytes"):
+        raise ApiError(413, f"VolumeSizeExceedsAvailableQuota: Requested volume exceeds quota ({used_gib} GiB used).")
+    volume = {
+        "name": name,
+        "size": size_gib,
+        "status": "available",
+        "project_id": project_id,
+        "os-vol-tenant-attr:tenant_id": project_id,
+        "volume_type": "default",
+        "availability_zone": "nova",
+        "description": None,
+        "attachments": [],
+        "metadata": {},
+        "bootable": "false",
+    }
+    return cloud.store.create("volume", **volume | fields)
+
+
+def delete_volume(cloud: Cloud, volume_id: str) -> None:
+    cloud.store.delete("volume", volume_id)
+
+
+def _volumes(call: Call) -> Answer:
+    found = call.cloud.store.list("volume", project_id=call.project_id)
+    return {"volumes": [volume for volume in found if matches(volume, call.query)]}
+
+
+def _volume(call: Call) -> Answer:
+    return {"volume": call.cloud.store.get("volume", call.path["id"], project_id=call.project_id)}
+
+
+def _create(call: Call) -> Answer:
+    wanted = call.wanted("volume")
+    volume = create_volume(
+        call.cloud,
+        name=wanted.get("name") or "",
+        size_gib=int(wanted["size"]),
+        project_id=call.project_id,
+        description=wanted.get("description"),
+        metadata=wanted.get("metadata", {}),
+    )
+    return 202, {"volume": volume}
+
+
+def _delete(call: Call) -> Answer:
+    delete_volume(call.cloud, call.cloud.store.get("volume", call.path["id"], project_id=call.project_id)["id"])
+    return 202, None
+
+
+def _limit(cloud: Cloud, resource: str) -> int:
+    return int(cloud.faults.settings.get(f"quota_{resource}", QUOTAS[resource]))
+
+
+def _quota_set(call: Call) -> Answer:
+    quotas: dict[str, Any] = {name: _limit(call.cloud, name) for name in QUOTAS}
+    if dict(call.query).get("usage", "").lower() == "true":
+        volumes = call.cloud.store.list("volume", project_id=call.project_id)
+        used = {"volumes": len(volumes), "gigabytes": sum(volume["size"] for volume in volumes)}
+        quotas = {name: {"limit": limit, "in_use": used.get(name, 0), "reserved": 0} for name, limit in quotas.items()}
+    return {"quota_set": {"id": call.path["id"]} | quotas}
+
+
+def _limits(call: Call) -> Answer:
+    volumes = call.cloud.store.list("volume", project_id=call.project_id)
+    absolute = {
+        "maxTotalVolumes": _limit(call.cloud, "volumes"),
+        "maxTotalVolumeGigabytes": _limit(call.cloud, "gigabytes"),
+        "totalVolumesUsed": len(volumes),
+        "totalGigabytesUsed": sum(volume["size"] for volume in volumes),
+    }
+    return {"limits": {"rate": [], "absolute": absolute}}
+
+
+def _types(call: Call) -> Answer:
+    return {"volume_types": [{"id": "default", "name": "default", "is_public": True, "extra_specs": {}}]}
+
+
+def _versions(call: Call) -> Answer:
+    link = {"rel": "self", "href": call.cloud.url("volume/v3/")}
+    version = {"id": "v3.0", "status": "CURRENT", "version": "3.71", "min_version": "3.0", "links": [link]}
+    return 300, {"versions": [version]}
+
+
+def _version(call: Call) -> Answer:
+    return {"versions": _versions(call)[1]["versions"]}  # type: ignore[index, call-overload]
+
+
+def _render(error: ApiError) -> dict[str, Any]:
+    names = {400: "badRequest", 404: "itemNotFound", 413: "overLimit"}
+    return {names.get(error.status, "computeFault"): {"code": error.status, "message": error.message}}
+
+
+SERVICE = Service(
+    name="cinder",
+    prefix="volume",
+    routes=[
+        ("GET", "/", _versions),
+        ("GET", "/v3", _version),
+        ("GET", "/v3/", _version),
+        ("GET", "/v3/volumes", _volumes),
+        ("GET", "/v3/volumes/detail", _volumes),
+        ("POST", "/v3/volumes", _create),
+        ("GET", "/v3/volumes/{id}", _volume),
+        ("DELETE", "/v3/volumes/{id}", _delete),
+        ("GET", "/v3/os-quota-sets/{id}", _quota_set),
+        ("GET", "/v3/limits", _limits),
+        ("GET", "/v3/types", _types),
+    ],
+    render=_render,
+    public=frozenset({"/", "/v3", "/v3/"}),
+    not_found={"volume": ("Volume {} could not be found.", "")},
+)

@@ -1,0 +1,213 @@
+"""What is in the cloud before anybody works in it: projects, users, networks, flavors, templates, a keypair."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sandbox.cloud import Cloud
+from sandbox.openstack import neutron, nova
+from sandbox.openstack.clusters import CAPI, HEAT
+from sandbox.store import Resource
+
+PROJECTS = ("sandbox", "sandbox-capi", "other")
+_FLAVORS = (("m1.small", 1, 2), ("m1.medium", 2, 4), ("m1.large", 8, 16))  # name, cores, GiB
+_LARGE, _MEDIUM = "m1.large", "m1.medium"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Secrets that outlive a reset, because the files that were written with them do."""
+
+    passwords: dict[str, str]
+    cloud_password: str
+    application_credential: tuple[str, str]
+    public_key: str
+
+
+def make_credentials(public_key: str) -> Credentials:
+    return Credentials(
+        passwords={name: secrets.token_urlsafe(12) for name in PROJECTS},
+        cloud_password=secrets.token_urlsafe(12),
+        application_credential=(secrets.token_hex(16), secrets.token_urlsafe(32)),
+        public_key=public_key,
+    )
+
+
+def seed(cloud: Cloud, credentials: Credentials) -> None:
+    """Fill an empty store."""
+    store = cloud.store
+    projects = {name: store.create("project", name=name) for name in PROJECTS}
+    users = {
+        name: store.create("user", name=name, password=credentials.passwords[name], project_ids=[project["id"]])
+        for name, project in projects.items()
+    }
+    # The cloud's own processes; the ledger tells them by this name.
+    store.create(
+        "user",
+        name="system:cloud-controller-manager",
+        password=credentials.cloud_password,
+        project_ids=[project["id"] for project in projects.values()],
+    )
+    _application_credential(cloud, users["sandbox"], projects["sandbox"], credentials)
+    for user in (users["sandbox"], users["sandbox-capi"]):
+        nova.create_keypair(cloud, user["project_ids"][0], user["id"], "default", credentials.public_key)
+    for name, cores, memory_gib in _FLAVORS:
+        store.create("flavor", name=name, vcpus=cores, ram=memory_gib * 1024, disk=20 * cores)
+    store.create(
+        "image",
+        name="fedora-coreos-41",
+        os_distro="fedora-coreos",
+        status="active",
+        visibility="public",
+        size=300,
+        disk_format="qcow2",
+        container_format="bare",
+        tags=[],
+    )
+    _networks(cloud, projects)
+    _templates(cloud, projects)
+
+
+def _application_credential(cloud: Cloud, user: Resource, project: Resource, credentials: Credentials) -> None:
+    ident, secret = credentials.application_credential
+    cloud.store.create(
+        "application_credential",
+        id=ident,
+        name="sandbox-appcred",
+        secret=secret,
+        user_id=user["id"],
+        project_id=project["id"],
+        unrestricted=False,
+        expires_at=None,
+        roles=[{"name": "member"}, {"name": "reader"}],
+    )
+
+
+def _networks(cloud: Cloud, projects: dict[str, Resource]) -> None:
+    addresses = cloud.addresses
+    owner = projects["other"]["id"]
+    external = _network(cloud, "public", addresses.external, owner, external=True)
+    router = cloud.store.create(
+        "router",
+        name="router",
+        project_id=owner,
+        tenant_id=owner,
+        shared=True,
+        status="ACTIVE",
+        admin_state_up=True,
+        external_gateway_info={"network_id": external["id"], "enable_snat": True},
+        tags=[],
+    )
+    for name, cidr in (("internal", addresses.internal), ("provider", addresses.provider)):
+        network = _network(cloud, name, cidr, owner, external=False)
+        gateway = cloud.store.list("subnet", network_id=network["id"])[0]
+        neutron.create_port(
+            cloud,
+            network,
+            owner,
+            device_id=router["id"],
+            device_owner="network:router_interface",
+            fixed_ips=[{"subnet_id": gateway["id"], "ip_address": gateway["gateway_ip"]}],
+        )
+
+
+def _network(cloud: Cloud, name: str, cidr: str, project_id: str, *, external: bool) -> Resource:
+    hosts = ipaddress.ip_network(cidr)
+    network = cloud.store.create(
+        "network",
+        name=name,
+        project_id=project_id,
+        tenant_id=project_id,
+        shared=True,
+        admin_state_up=True,
+        status="ACTIVE",
+        mtu=1500,
+        subnets=[],
+        description="",
+        tags=[],
+        **{"router:external": external},
+    )
+    subnet = cloud.store.create(
+        "subnet",
+        name=f"{name}-subnet",
+        project_id=project_id,
+        tenant_id=project_id,
+        shared=True,
+        network_id=network["id"],
+        ip_version=4,
+        cidr=cidr,
+        gateway_ip=str(hosts[1]),
+        enable_dhcp=not external,
+        allocation_pools=[{"start": str(hosts[10]), "end": str(hosts[250])}],
+        dns_nameservers=[],
+        host_routes=[],
+        tags=[],
+    )
+    network["subnets"] = [subnet["id"]]
+    return network
+
+
+def _templates(cloud: Cloud, projects: dict[str, Resource]) -> None:
+    """One of each kind; `latest` is among those of one project, so Cluster API has a project of its own."""
+    heat, capi = projects["sandbox"]["id"], projects["sandbox-capi"]["id"]
+    _template(cloud, "kubernetes-v1.15.12", heat, age_days=1500, fixed_network="provider")
+    _template(cloud, "kubernetes-v1.30.4", heat, age_days=60, fixed_network="internal")
+    _template(cloud, "kubernetes-v1.31.1-fip", heat, age_days=31, fixed_network="provider", floating_ip_enabled=True)
+    _template(cloud, "kubernetes-v1.31.1", heat, age_days=30, fixed_network="provider")
+    _template(
+        cloud,
+        "capi-kubernetes-v1.33.1",
+        capi,
+        age_days=10,
+        driver=CAPI,
+        fixed_network="internal",
+        master_lb_enabled=True,
+        floating_ip_enabled=True,
+        labels={"capi_helm_chart_version": "0.18.0"},
+    )
+
+
+def _template(
+    cloud: Cloud, name: str, project_id: str, *, age_days: int, labels: dict[str, str] | None = None, **other: Any
+) -> None:
+    created = datetime.now(UTC) - timedelta(days=age_days)
+    version = next(part for part in name.split("-") if part.startswith("v1."))
+    template = {
+        "name": name,
+        "project_id": project_id,
+        "user_id": project_id,
+        "created_at": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "coe": "kubernetes",
+        "driver": HEAT,
+        "server_type": "vm",
+        "cluster_distro": "fedora-coreos",
+        "image_id": "fedora-coreos-41",
+        "keypair_id": None,
+        "flavor_id": _LARGE,
+        "master_flavor_id": _MEDIUM,
+        "external_network_id": "public",
+        "fixed_subnet": None,
+        "network_driver": "calico",
+        "volume_driver": "cinder",
+        "docker_storage_driver": "overlay2",
+        "docker_volume_size": 20,
+        "dns_nameserver": "8.8.8.8",
+        "apiserver_port": None,
+        "http_proxy": None,
+        "https_proxy": None,
+        "no_proxy": None,
+        "registry_enabled": False,
+        "insecure_registry": None,
+        "tls_disabled": False,
+        "public": True,
+        "hidden": False,
+        "tags": None,
+        "master_lb_enabled": False,
+        "floating_ip_enabled": False,
+        "labels": {"kube_tag": version} | (labels or {}),
+    }
+    cloud.store.create("template", **template | other)

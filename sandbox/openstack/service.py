@@ -1,0 +1,200 @@
+"""What the OpenStack services share: a table of routes, tokens, JSON in and out, errors in each one's own words."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from sandbox.cloud import Cloud
+from sandbox.faults import FaultMiddleware
+from sandbox.ledger import LedgerMiddleware
+from sandbox.store import AmbiguousError, NotFoundError, Resource
+
+
+class ApiError(Exception):
+    """A service's refusal.
+
+    Args:
+        kind: the exception's name where the service tells it (Neutron), else empty.
+    """
+
+    def __init__(self, status: int, message: str, kind: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.kind = kind
+
+
+@dataclass
+class Call:
+    """One authenticated request."""
+
+    cloud: Cloud
+    request: Request
+    token: Resource | None
+    body: Any
+
+    @property
+    def project_id(self) -> str:
+        return str(self.request_token["project_id"])
+
+    @property
+    def request_token(self) -> Resource:
+        if self.token is None:
+            raise ApiError(401, "The request you have made requires authentication.")
+        return self.token
+
+    @property
+    def path(self) -> dict[str, str]:
+        return self.request.path_params
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        return self.request.query_params.multi_items()
+
+    def wanted(self, key: str) -> dict[str, Any]:
+        """The object that the body carries under the resource's name."""
+        if not isinstance(self.body, dict) or not isinstance(self.body.get(key), dict):
+            raise ApiError(400, f"Unable to find '{key}' in request body", "HTTPBadRequest")
+        return dict(self.body[key])
+
+
+Answer = Response | dict[str, Any] | tuple[int, dict[str, Any] | None]
+Handler = Callable[[Call], Answer | Awaitable[Answer]]
+Render = Callable[[ApiError], Any]
+Routes = Sequence[tuple[str, str, Handler]]
+"""(method, path, handler); what is deleted or has no body answers (204, None)."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One OpenStack service.
+
+    Args:
+        name: as in the ledger and in faults.
+        prefix: the path it is mounted at, without slash.
+        public: paths that need no token.
+        not_found: kind of resource -> (the words for "no such {}", the exception's name where the service tells it).
+        headers: added to every answer.
+    """
+
+    name: str
+    prefix: str
+    routes: Routes
+    render: Render
+    public: frozenset[str] = frozenset()
+    not_found: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    headers: Callable[[Request], dict[str, str]] = lambda request: {}
+
+
+def application(cloud: Cloud, service: Service) -> ASGIApp:
+    """The service as an ASGI application with its faults and its mutations counted."""
+    by_path: dict[str, dict[str, Handler]] = {}
+    for method, path, handler in service.routes:
+        by_path.setdefault(path, {})[method] = handler
+    routes = [
+        Route(path, _endpoint(cloud, service, handlers), methods=list(handlers)) for path, handlers in by_path.items()
+    ]
+
+    def refuse(request: Request, error: Exception) -> Response:
+        message = "The resource could not be found." if error.status_code == 404 else "Not allowed."  # type: ignore[attr-defined]
+        return JSONResponse(service.render(ApiError(error.status_code, message)), error.status_code)  # type: ignore[attr-defined]
+
+    app: ASGIApp = Starlette(routes=routes, exception_handlers={404: refuse, 405: refuse})
+    app = LedgerMiddleware(app, service.name, cloud.ledger)
+    return FaultMiddleware(
+        app,
+        service.name,
+        cloud.faults,
+        lambda status, text: service.render(ApiError(status, text, "ServiceUnavailable")),
+    )
+
+
+def _endpoint(cloud: Cloud, service: Service, handlers: dict[str, Handler]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+        handler = handlers["GET" if request.method == "HEAD" else request.method]
+        try:
+            token = authenticate(cloud, request)
+            if token is None and path not in service.public:
+                return _unauthorized(cloud)
+            if token is not None:
+                request.scope["state"]["user"] = {"name": token["user_name"], "groups": []}
+            answer = handler(Call(cloud, request, token, await _body(request)))
+            response = _response(await answer if inspect.isawaitable(answer) else answer)
+        except (ApiError, NotFoundError, AmbiguousError) as error:
+            refusal = _as_api_error(service, error)
+            response = JSONResponse(service.render(refusal), refusal.status)
+        except Exception:
+            traceback.print_exc()
+            response = JSONResponse(service.render(ApiError(500, traceback.format_exc())), 500)
+        response.headers.update(service.headers(request))
+        return response
+
+    return endpoint
+
+
+def authenticate(cloud: Cloud, request: Request) -> Resource | None:
+    """The token that the request carries, if it is still good."""
+    token_id = request.headers.get("x-auth-token", "")
+    try:
+        token = cloud.store.get("token", token_id)
+    except NotFoundError:
+        return None
+    accepted_s = cloud.faults.settings.get("token_accepted_s", token["lifetime_s"])
+    return token if time.monotonic() - token["issued_monotonic_s"] < accepted_s else None
+
+
+def _unauthorized(cloud: Cloud) -> Response:
+    message = "The request you have made requires authentication."
+    return JSONResponse(
+        {"error": {"code": 401, "title": "Unauthorized", "message": message}},
+        401,
+        {"WWW-Authenticate": f"Keystone uri='{cloud.url('identity')}'"},
+    )
+
+
+async def _body(request: Request) -> Any:
+    content = await request.body()
+    if not content:
+        return None
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise ApiError(400, f"Malformed request body: {error}", "HTTPBadRequest") from error
+
+
+def _response(answer: Answer) -> Response:
+    if isinstance(answer, Response):
+        return answer
+    status, body = answer if isinstance(answer, tuple) else (200, answer)
+    return Response(status_code=status) if body is None else JSONResponse(body, status)
+
+
+def _as_api_error(service: Service, error: ApiError | NotFoundError | AmbiguousError) -> ApiError:
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, AmbiguousError):
+        return ApiError(409, f"Multiple {error.kind}s exist with same name. Please use the {error.kind} uuid instead.")
+    words, kind = service.not_found.get(error.kind, ("{} could not be found.", "NotFound"))
+    return ApiError(404, words.format(error.ident), kind)
+
+
+def page(resources: list[Resource], query: list[tuple[str, str]]) -> list[Resource]:
+    """The part of a list that `marker` and `limit` ask for."""
+    options = dict(query)
+    if marker := options.get("marker"):
+        ids = [resource["id"] for resource in resources]
+        resources = resources[ids.index(marker) + 1 :] if marker in ids else []
+    return resources[: int(options["limit"])] if "limit" in options else resources
