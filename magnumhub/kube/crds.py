@@ -31,6 +31,8 @@ def apply_crds(kube: Kube, documents: Sequence[Mapping[str, Any]], *, deadline_s
     Raises:
         DeadlineError: the API accepted a definition and does not serve it.
     """
+    if not documents:
+        return "kept"
     with translated("listing custom resource definitions"):
         listed = kube.plain(kube.extensions.list_custom_resource_definition())["items"]
     seen = {item["metadata"]["name"]: item["metadata"].get("annotations", {}).get(DIGEST) for item in listed}

@@ -19,7 +19,7 @@ from magnumhub.kube.errors import ConflictError, translated
 from magnumhub.kube.marks import labels
 
 CINDER = "cinder.csi.openstack.org"
-OUR_CLASS = "magnumhub-cinder"
+OUR_CLASS = "magnumhub"
 
 
 @dataclass(frozen=True)
