@@ -14,6 +14,8 @@ import httpx
 import pytest
 import yaml
 
+from magnumhub.domain.spec_file import parse_site
+from magnumhub.domain.wiring import Tokens, Versions, compose_values
 from sandbox import images, tools
 from sandbox.chart_repository import create_app, packed_charts
 
@@ -26,8 +28,8 @@ ALL = [
 
 
 @pytest.fixture(scope="module")
-def helm(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tools.unpack(tmp_path_factory.mktemp("tools")) / "helm")
+def helm() -> str:
+    return str(tools.executable("helm"))
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +185,58 @@ def test_what_the_real_schemas_refuse_is_refused(
     render, chart: str, version: str, values: dict[str, Any], where: str
 ) -> None:
     assert f"at '{where}'" in render(chart, version, values)
+
+
+SITE = {
+    "name": "site",
+    "cloud": "c",
+    "project": "p",
+    "cluster": {"keypair": "default"},
+    "helm": {"version": "4.1.4", "sha256": "0" * 64},
+    "image": {"name": "pangeo/pangeo-notebook", "tag": "2026.10.02"},
+}
+SECRET = {"env": "SECRET"}
+OIDC = {
+    "kind": "oidc",
+    "client_id": "hub",
+    "client_secret": SECRET,
+    "authorize_url": "https://login.example/authorize",
+    "token_url": "https://login.example/token",
+    "userdata_url": "https://login.example/userinfo",
+    "username_claim": "sub",
+    "allow": "all",
+}
+DUMMY = {"kind": "dummy", "password": SECRET, "allow": ["ann"]}
+GITHUB = {"kind": "github", "client_id": "hub", "client_secret": SECRET, "allowed_organizations": ["lab"]}
+
+
+@pytest.mark.parametrize(("hub_version", "gateway_version"), [("4.1.0", "2025.4.0"), ("4.4.0", "2026.3.0")])
+@pytest.mark.parametrize(
+    ("https", "auth", "storage"),
+    [
+        ({"kind": "off"}, DUMMY, {"kind": "dynamic", "class": "default", "home_gib": 1}),
+        ({"kind": "offload"}, GITHUB, {"kind": "ephemeral"}),
+        ({"kind": "secret", "secret_name": "tls"}, OIDC, {"kind": "dynamic", "class": "fast", "home_gib": 1}),
+        ({"kind": "letsencrypt", "contact_email": "a@example.org"}, OIDC, {"kind": "ephemeral"}),
+    ],
+)
+def test_what_the_wiring_composes_is_accepted(
+    render, hub_version: str, gateway_version: str, https: dict[str, Any], auth: dict[str, Any], storage: dict[str, Any]
+) -> None:
+    hostname = None if https["kind"] == "off" else "hub.example.org"
+    site = parse_site(SITE | {"storage": storage, "jupyterhub": {"https": https, "auth": auth, "hostname": hostname}})
+    values = compose_values(
+        site,
+        addresses={"jupyterhub": "127.9.4.11", "dask_gateway": "127.9.4.12"},
+        secrets={"env:SECRET": "s"},
+        tokens=Tokens(gateway="g" * 32, check="c" * 32),
+        versions=Versions(hub=hub_version, gateway=gateway_version),
+        storage_class=storage.get("class"),
+    )
+    hub = render("jupyterhub", hub_version, values.jupyterhub)
+    gateway = render("dask-gateway", gateway_version, values.dask_gateway)
+    assert hub["Service", "proxy-public"]["spec"]["loadBalancerIP"] == "127.9.4.11"
+    assert gateway["Service", "traefik-dask-gateway"]["spec"]["loadBalancerIP"] == "127.9.4.12"
 
 
 def test_a_too_old_kubernetes_is_refused(render) -> None:
