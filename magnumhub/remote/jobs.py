@@ -155,6 +155,7 @@ def with_inputs(command: str, inputs: Mapping[str, str]) -> str:
 
 
 def _script(command: str, names: list[str]) -> str:
+    inside = with_inputs(command, {name: f"{_INPUTS}/{name}" for name in names})
     return (
         "umask 077\n"
         "touch started\n"
