@@ -82,6 +82,7 @@ class Container:
             return
         if self._process is None:
             await probes.cancelled(self._task)
+            processes.kill_marked(self._mark)  # one that was just being started
         else:
             processes.terminate(self._process)
             await asyncio.wait([self._task], timeout=grace_s)

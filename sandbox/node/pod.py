@@ -88,6 +88,7 @@ class Pod:
         life = asyncio.create_task(self._live())
         try:
             await self._ended.wait()
+            life.cancel()
             await self._stop()
         finally:
             for task in (life, reporter):
@@ -104,7 +105,7 @@ class Pod:
         await self._accepted.wait()
         around = await self._surroundings()
         for container in self.init:
-            await container.start(around)
+            await asyncio.wait([container.start(around)])
             if container.record.exit_code:
                 return
         for container in self.main:
@@ -188,7 +189,7 @@ class Pod:
                 continue
             try:
                 body = {"metadata": {"uid": self.object["metadata"]["uid"]}, "status": status}
-                self.object = await self._machine.api.patch(f"{self._path}/status", body)
+                await self._machine.api.patch(f"{self._path}/status", body)
             except ApiError as error:
                 if error.status == 404:
                     self.vanish()
@@ -200,6 +201,7 @@ class Pod:
                 continue
             self._accepted.set()
             delay, reported = _RETRY_FIRST_S, status
+            self.object = {**self.object, "status": status}
 
     def _status(self) -> Object:
         return pod_status(

@@ -66,22 +66,25 @@ def terminate(process: asyncio.subprocess.Process) -> None:
 
 def kill_marked(mark: str) -> None:
     """End, at once, every process whose mark begins with `mark`."""
-    while pids := _marked(mark):
+    signalled: set[int] = set()
+    # Looked for again, as one may have been forked while others were signalled.
+    while pids := _marked(mark) - signalled:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        signalled |= pids
 
 
-def _marked(mark: str) -> list[int]:
+def _marked(mark: str) -> set[int]:
     wanted = f"{MARK}={mark}".encode()
-    found = []
+    found = set()
     for entry in _PROC.iterdir():
-        # A dead process that nobody has waited for has no environment, so it is not found again and again.
+        # A process that is gone meanwhile, or another user's.
         with contextlib.suppress(OSError):
             if entry.name.isdigit() and any(
                 variable.startswith(wanted) for variable in (entry / "environ").read_bytes().split(b"\0")
             ):
-                found.append(int(entry.name))
+                found.add(int(entry.name))
     return found
 
 
