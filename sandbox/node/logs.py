@@ -89,7 +89,7 @@ class LogServer:
         follow = query.get("follow") == "true"
         tail = int(query["tailLines"]) if "tailLines" in query else None
         left = int(query.get("limitBytes", 1 << 62))
-        async for data in _contents(log, tail, follow):
+        async for data in contents(log, tail, follow):
             data, left = data[:left], left - len(data)
             writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
             await writer.drain()
@@ -99,7 +99,8 @@ class LogServer:
         await writer.drain()
 
 
-async def _contents(log: Log, tail: int | None, follow: bool) -> AsyncIterator[bytes]:
+async def contents(log: Log, tail: int | None, follow: bool) -> AsyncIterator[bytes]:
+    """The log from its last `tail` lines on; with `follow`, until the run has ended."""
     with log.file.open("rb") as file:
         if tail is not None:
             file.seek(_offset_of_tail(file.read(), tail))
