@@ -14,7 +14,7 @@ from magnumclient.v1.client import Client as MagnumClient
 from openstack.connection import Connection
 
 from magnumhub.domain.errors import AuthenticationError, MagnumhubError
-from magnumhub.domain.preflight import (
+from magnumhub.domain.facts import (
     AddressFacts,
     CloudFacts,
     ClusterFacts,
@@ -57,27 +57,31 @@ def survey(conn: Connection, magnum: MagnumClient, *, cluster_name: str) -> Clou
         "floating_ips": lambda: _addresses(conn),
         "magnum_clusters": lambda: _clusters(magnum, cluster_name),
     }
-    quotas: dict[str, Callable[[], dict[str, Quota]]] = {
-        "container-infra": lambda: _magnum_quota(magnum, project.id),
-        "network": lambda: _network_quota(conn, project.id),
-        "compute": lambda: _compute_quota(conn),
+    looks |= {
+        "quotas of Magnum": lambda: _magnum_quota(magnum, project.id),
+        "quotas of Neutron": lambda: _network_quota(conn, project.id),
+        "quotas of Nova": lambda: _compute_quota(conn),
+    }
+    unseen = {}
+    for service, look in {
         "block-storage": lambda: _volume_quota(conn),
         "load-balancer": lambda: _load_balancer_quota(conn, project.id),
-    }
-    looks |= {f"quotas {service}": look for service, look in quotas.items() if conn.has_service(service)}
-    unseen = {
-        f"quotas {service}": "the catalog has no such service" for service in quotas if not conn.has_service(service)
-    }
+    }.items():
+        if conn.has_service(service):
+            looks[f"quotas of {service}"] = look
+        else:
+            unseen[f"quotas of {service}"] = "the catalog has no such service"
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         answers = dict(zip(looks, pool.map(_try, looks.items()), strict=True))
     unseen |= {what: answer.message for what, answer in answers.items() if isinstance(answer, MagnumhubError)}
     seen = {what: answer for what, answer in answers.items() if not isinstance(answer, MagnumhubError)}
+    quotas = {what for what in seen if what.startswith("quotas of ")}
     return CloudFacts(
         project=project,
         services=tuple(services),
-        quotas={key: quota for what in seen if what.startswith("quotas ") for key, quota in seen[what].items()},
+        quotas={key: quota for what in quotas for key, quota in seen[what].items()},
         unseen=unseen,
-        **{what: answer for what, answer in seen.items() if not what.startswith("quotas ")},
+        **{what: answer for what, answer in seen.items() if what not in quotas},
     )
 
 
