@@ -12,6 +12,7 @@ from typing import Literal
 
 from magnumhub.domain.compat_data import (
     CHARTS,
+    FIRST_COMPOSED,
     FIRST_DISTRIBUTED_WITHOUT_SCRIPTS,
     FIRST_HUB_COMPARING_MAJORS,
     ChartLine,
@@ -117,6 +118,10 @@ def judge(
     app = app_version or app_version_of(chart, version)
     called = f"{chart} chart {version}" + (f" ({_app_name(chart)} {app})" if app else "")
     runs_on = kubernetes_range(chart, version, kube_version)
+    if _is_too_old(chart, version):
+        summary = f"{called} runs on Kubernetes {runs_on}" if runs_on else called
+        first = f"magnumhub sets up {FIRST_COMPOSED[chart]} and newer: older ones know no roles"
+        return [_finding("Unhealthy", f"{summary}; {first}", _way_out(chart, kubernetes_version))]
     if runs_on is None:
         return [_finding("Unknown", f"{called} is not in the compatibility table", "Its own kubeVersion decides.")]
     if kubernetes_version is None:
@@ -204,15 +209,21 @@ def _newest_known(chart: ChartName, kubernetes_version: str, wanted: str) -> str
 
 def _runs(chart: ChartName, version: str, kubernetes_version: str) -> bool:
     runs_on = kubernetes_range(chart, version)
-    return runs_on is None or runs_on.holds(kubernetes_version) is not False
+    fits = runs_on is None or runs_on.holds(kubernetes_version) is not False
+    return fits and not _is_too_old(chart, version)
+
+
+def _is_too_old(chart: ChartName, version: str) -> bool:
+    return version_of(version) < version_of(FIRST_COMPOSED[chart])
 
 
 def _is_too_new(kubernetes_version: str, runs_on: Range) -> bool:
     return runs_on.below is not None and version_of(minor_of(kubernetes_version)) >= version_of(runs_on.below)
 
 
-def _way_out(chart: ChartName, kubernetes_version: str) -> str:
-    newest = _newest_known(chart, kubernetes_version, NEWEST)
+def _way_out(chart: ChartName, kubernetes_version: str | None) -> str:
+    known = [version for line in CHARTS[chart] for version in line.apps]
+    newest = _newest_known(chart, kubernetes_version, NEWEST) if kubernetes_version else max(known, key=version_of)
     if newest is None:
         return f"No known {chart} chart runs there: choose another cluster template."
     return f"Move to chart {newest} ({_app_name(chart)} {app_version_of(chart, newest)}), or {NEWEST}."

@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_validator
 
+from magnumhub.domain.spec_forms import NEWEST as NEWEST
 from magnumhub.domain.spec_forms import (
-    NEWEST,
     Allow,
     ChartVersion,
     Cron,

@@ -17,7 +17,6 @@ from magnumhub.domain.versions import version_of
 
 Driver = Literal["heat", "capi"]
 
-_CAPI_LABELS = ("capi_helm_chart_version", "capi_helm_chart_name", "octavia_provider_capi")
 _VERSION_LABELS = ("kube_tag", "kube_version", "kubernetes_version")
 _IN_NAME = re.compile(r"(?<![\d.])v?(1\.\d{1,2}(?:\.\d+)?)(?![\d])")
 
@@ -59,14 +58,6 @@ def kubernetes_version_of(name: str, labels: Mapping[str, str]) -> str | None:
             return ".".join(str(number) for number in numbers)
     match = _IN_NAME.search(name)
     return match.group(1) if match else None
-
-
-def driver_of(labels: Mapping[str, str]) -> Driver:
-    """Which kind of driver a template is for: Cluster API templates carry labels of their own.
-
-    Source: labels of magnum-capi-helm; a template without them is Heat's, the only other driver in use.
-    """
-    return "capi" if any(label in labels for label in _CAPI_LABELS) else "heat"
 
 
 def choose_template(
