@@ -15,6 +15,7 @@ from sandbox import processes
 from sandbox.addresses import API_PORT
 from sandbox.cloud import Cloud
 from sandbox.faults import FaultMiddleware
+from sandbox.kube import KubeCluster
 from sandbox.ledger import LedgerMiddleware
 from sandbox.openstack import cinder
 from sandbox.openstack.clusters import CAPI
@@ -33,6 +34,27 @@ class Running:
     kubeconfig: Path
     machines: list[Machine] = field(default_factory=list)
     children: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+
+class _Volumes:
+    """Cinder as the cluster's storage driver uses it."""
+
+    def __init__(self, cloud: Cloud, cluster: Resource) -> None:
+        self._cloud = cloud
+        self._cluster = cluster
+
+    async def create(self, name: str, size_gib: int, parameters: dict[str, str]) -> str:
+        volume = cinder.create_volume(
+            self._cloud,
+            name=name,
+            size_gib=size_gib,
+            project_id=self._cluster["project_id"],
+            metadata=parameters | {"cinder.csi.openstack.org/cluster": self._cluster["id"]},
+        )
+        return str(volume["id"])
+
+    async def delete(self, handle: str) -> None:
+        cinder.delete_volume(self._cloud, handle)
 
 
 class Machines:
@@ -70,27 +92,12 @@ class Machines:
 
     def _kubernetes(self, cluster: Resource, index: int, addresses: list[str]) -> KubeCluster:
         from sandbox.kube import KubeCluster
+
         cloud = self._cloud
         services = cloud.addresses.services(index)
         first_service = str(ipaddress.ip_network(services)[1])
         names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
         certificate, key = cluster["ca"]
-
-        async def provision(claim: dict[str, Any], volume_name: str, size_gib: int) -> str:
-            meta = claim["metadata"]
-            about = {
-                "csi.storage.k8s.io/pv/name": volume_name,
-                "csi.storage.k8s.io/pvc/name": meta["name"],
-                "csi.storage.k8s.io/pvc/namespace": meta["namespace"],
-                "cinder.csi.openstack.org/cluster": cluster["id"],
-            }
-            volume = cinder.create_volume(
-                cloud, name=volume_name, size_gib=size_gib, project_id=cluster["project_id"], metadata=about
-            )
-            return str(volume["id"])
-
-        async def delete_volume(handle: str) -> None:
-            cinder.delete_volume(cloud, handle)
 
         return KubeCluster(
             name=cluster["name"],
@@ -101,8 +108,7 @@ class Machines:
             sans=[*addresses, cluster["api_host"], "127.0.0.1", first_service, *names],
             wrap=self._counted,
             default_storage_class=cluster["driver"] == CAPI,
-            provision=provision,
-            delete_volume=delete_volume,
+            volume_hooks=_Volumes(cloud, cluster),
         )
 
     def _counted(self, app: ASGIApp) -> ASGIApp:

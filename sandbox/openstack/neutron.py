@@ -155,7 +155,7 @@ def _listing(kind: str, plural: str) -> Handler:
         found = [
             resource
             for resource in call.cloud.store.list(kind, project_id=call.project_id)
-            if matches(resource, call.query)
+            if matches(resource, [(key, value) for key, value in call.query if key not in ("tags", "fixed_ips")])
             and tags <= set(resource.get("tags", []))
             and (not fixed or fixed & {ip["ip_address"] for ip in resource.get("fixed_ips", [])})
         ]

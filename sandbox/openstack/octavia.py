@@ -8,7 +8,7 @@ from typing import Any
 from sandbox.cloud import Cloud
 from sandbox.faults import BackgroundFailureError
 from sandbox.openstack import neutron
-from sandbox.openstack.service import Answer, ApiError, Call, Service, page
+from sandbox.openstack.service import Answer, ApiError, Call, Handler, Routes, Service, page
 from sandbox.store import Resource, matches
 
 _BUILD_S = 15  # one amphora
@@ -88,7 +88,7 @@ def delete_load_balancer(cloud: Cloud, balancer: Resource) -> None:
     cloud.store.delete("loadbalancer", balancer["id"])
 
 
-def _list(kind: str, plural: str) -> Any:
+def _list(kind: str, plural: str) -> Handler:
     def handler(call: Call) -> Answer:
         found = [r for r in call.cloud.store.list(kind, project_id=call.project_id) if matches(r, call.query)]
         return {plural: page(found, call.query), f"{plural}_links": []}
@@ -96,7 +96,7 @@ def _list(kind: str, plural: str) -> Any:
     return handler
 
 
-def _show(kind: str) -> Any:
+def _show(kind: str) -> Handler:
     return lambda call: {kind: call.cloud.store.get(kind, call.path["id"], project_id=call.project_id)}
 
 
@@ -139,18 +139,23 @@ def _render(error: ApiError) -> dict[str, Any]:
     return {"faultcode": "Client", "faultstring": error.message, "debuginfo": None}
 
 
+_ROUTES: Routes = [
+    ("GET", "/lbaas/loadbalancers", _list("loadbalancer", "loadbalancers")),
+    ("POST", "/lbaas/loadbalancers", _create),
+    ("GET", "/lbaas/loadbalancers/{id}", _show("loadbalancer")),
+    ("DELETE", "/lbaas/loadbalancers/{id}", _delete),
+    ("GET", "/lbaas/listeners", _list("listener", "listeners")),
+    ("GET", "/lbaas/listeners/{id}", _show("listener")),
+    ("GET", "/lbaas/quotas/{project_id}", _quota),
+]
+
 SERVICE = Service(
     name="octavia",
     prefix="load-balancer",
+    # As Octavia, at both: openstacksdk asks for v2.0, others for v2.
     routes=[
         ("GET", "/", _versions),
-        ("GET", "/v2/lbaas/loadbalancers", _list("loadbalancer", "loadbalancers")),
-        ("POST", "/v2/lbaas/loadbalancers", _create),
-        ("GET", "/v2/lbaas/loadbalancers/{id}", _show("loadbalancer")),
-        ("DELETE", "/v2/lbaas/loadbalancers/{id}", _delete),
-        ("GET", "/v2/lbaas/listeners", _list("listener", "listeners")),
-        ("GET", "/v2/lbaas/listeners/{id}", _show("listener")),
-        ("GET", "/v2/lbaas/quotas/{project_id}", _quota),
+        *[(method, f"/{version}{path}", handler) for version in ("v2", "v2.0") for method, path, handler in _ROUTES],
     ],
     render=_render,
     public=frozenset({"/"}),
