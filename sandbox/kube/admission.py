@@ -1,0 +1,80 @@
+"""What the server decides itself when an object is written: addresses, a claim's class, finalizers, a definition's acceptance."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from sandbox.kube.addresses import ServiceAddresses
+from sandbox.kube.apply import now
+from sandbox.kube.errors import forbidden, not_found
+from sandbox.kube.kinds import Resource
+from sandbox.kube.store import Store
+
+Obj = dict[str, Any]
+CLAIM_PROTECTION = "kubernetes.io/pvc-protection"
+_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+
+
+def default_storage_class(store: Store) -> str | None:
+    """The name of the class that claims get when they name none."""
+    for storage_class in store.list("storage.k8s.io", "storageclasses"):
+        if (storage_class["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS) == "true":
+            return storage_class["metadata"]["name"]
+    return None
+
+
+class Admission:
+    """Changes objects in place before they are stored."""
+
+    def __init__(self, store: Store, addresses: ServiceAddresses) -> None:
+        self._store = store
+        self._addresses = addresses
+
+    def namespace_takes(self, resource: Resource, namespace: str, name: str) -> None:
+        """StatusError where the namespace is missing or going away."""
+        found = self._store.get("", "namespaces", "", namespace)
+        if found is None:
+            raise not_found("", "namespaces", namespace)
+        if "deletionTimestamp" in found["metadata"]:
+            why = f"unable to create new content in namespace {namespace} because it is being terminated"
+            raise forbidden(resource.group, resource.plural, name, why)
+
+    def admit(self, resource: Resource, obj: Obj, old: Obj | None) -> None:
+        """Fill in what the server decides."""
+        if resource.key == ("", "services"):
+            self._addresses.assign(obj, old)
+        elif resource.key == ("", "secrets") and obj.get("stringData"):
+            self._encode(obj)
+        elif resource.key == ("", "persistentvolumeclaims") and old is None:
+            self._claim(obj)
+        elif resource.key == ("apiextensions.k8s.io", "customresourcedefinitions"):
+            self._accept(obj)
+
+    @staticmethod
+    def _encode(secret: Obj) -> None:
+        texts = secret.pop("stringData")
+        encoded = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
+        secret["data"] = {**(secret.get("data") or {}), **encoded}
+
+    def _claim(self, claim: Obj) -> None:
+        claim["metadata"].setdefault("finalizers", []).append(CLAIM_PROTECTION)
+        if claim["spec"].get("storageClassName") is None and (name := default_storage_class(self._store)):
+            claim["spec"]["storageClassName"] = name
+
+    @staticmethod
+    def _accept(definition: Obj) -> None:
+        """A definition is established as it is stored, and served from then on."""
+        spec = definition["spec"]
+        told = {"NamesAccepted": ("NoConflicts", "no conflicts found")}
+        told["Established"] = ("InitialNamesAccepted", "the initial names have been accepted")
+        had = (definition.get("status") or {}).get("conditions")
+        definition["status"] = {
+            "acceptedNames": spec["names"],
+            "storedVersions": [v["name"] for v in spec["versions"] if v.get("storage")],
+            "conditions": had
+            or [
+                {"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": now()}
+                for kind, (reason, message) in told.items()
+            ],
+        }

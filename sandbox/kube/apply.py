@@ -1,0 +1,156 @@
+"""Server-side apply, and the record of owners that every write leaves in metadata.managedFields.
+
+Helm 4 applies this way: a field that somebody else has set to another value since is a conflict (409), unless the request forces it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from sandbox.kube.errors import StatusError
+from sandbox.kube.fields import Path, decode, encode, paths_of, remove_path, spoken
+from sandbox.kube.lists import ATOMIC_MAPS, SETS, identity, keys_of
+
+Owner = tuple[str, str, str]  # manager, operation (Apply or Update), subresource
+Obj = dict[str, Any]
+
+
+def owners_of(obj: Obj | None) -> dict[Owner, set[Path]]:
+    """managedFields, decoded."""
+    entries = (obj or {}).get("metadata", {}).get("managedFields") or []
+    return {
+        (e["manager"], e["operation"], e.get("subresource", "")): set(decode(e.get("fieldsV1") or {}))
+        for e in entries
+        if "manager" in e
+    }
+
+
+def with_owners(obj: Obj, owners: dict[Owner, set[Path]], before: Obj | None) -> Obj:
+    """The object with its managedFields; the time of an entry moves only with the entry."""
+    known = {}
+    for entry in (before or {}).get("metadata", {}).get("managedFields") or []:
+        known[entry.get("manager"), entry.get("operation"), entry.get("subresource", "")] = entry
+    entries = []
+    for owner, paths in owners.items():
+        if not paths:
+            continue
+        manager, operation, subresource = owner
+        fields = encode(paths)
+        entry = known.get(owner)
+        if entry is None or entry.get("fieldsV1") != fields:
+            entry = {"manager": manager, "operation": operation, "apiVersion": obj["apiVersion"], "time": now()}
+            entry |= {"fieldsType": "FieldsV1", "fieldsV1": fields}
+            entry |= {"subresource": subresource} if subresource else {}
+        entries.append(entry)
+    return {**obj, "metadata": {**obj["metadata"], "managedFields": entries}}
+
+
+def now() -> str:
+    """The time as Kubernetes writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def record_update(before: Obj | None, after: Obj, manager: str, subresource: str) -> Obj:
+    """`after` with the fields that changed owned by the manager that changed them."""
+    old = paths_of(before, subresource) if before else {}
+    new = paths_of(after, subresource)
+    changed = {path for path, value in new.items() if path not in old or old[path] != value}
+    touched = changed | (old.keys() - new.keys())
+    # Managed fields sent along are obeyed: so clients hand over ownership (kubectl after a client-side apply).
+    owners = owners_of(after) if "managedFields" in after["metadata"] else owners_of(before)
+    if touched:
+        mine = (manager, "Update", subresource)
+        for owner, paths in owners.items():
+            if (owner[2] == "status") == (subresource == "status") and owner != mine:
+                owners[owner] = paths - touched
+        owners[mine] = (owners.get(mine, set()) - (old.keys() - new.keys())) | changed
+    return with_owners(after, owners, before)
+
+
+def apply(before: Obj | None, wanted: Obj, manager: str, force: bool, subresource: str) -> Obj:
+    """What server-side apply makes of an object.
+
+    Raises: StatusError 409 naming every field that another manager owns with another value; apply with force to take them.
+    """
+    mine = (manager, "Apply", subresource)
+    owners = owners_of(before)
+    asked = paths_of(wanted, subresource)
+    had = paths_of(before, subresource) if before else {}
+    differing = {path for path, value in asked.items() if path in had and had[path] != value}
+    conflicts = {owner: paths & differing for owner, paths in owners.items() if owner != mine and paths & differing}
+    if conflicts and not force:
+        raise _conflict(conflicts, wanted["apiVersion"])
+    for owner, paths in conflicts.items():
+        owners[owner] = owners[owner] - paths
+    dropped = owners.get(mine, set()) - asked.keys()
+    merged = merge_applied(before or {}, _part(wanted, subresource))
+    for path in _deepest_first(dropped - _owned_by_others(owners, mine)):
+        merged = remove_path(merged, path)
+    owners[mine] = set(asked)
+    if before is None:
+        merged = {**merged, "metadata": {k: v for k, v in merged["metadata"].items() if k != "managedFields"}}
+    return with_owners(merged, owners, before)
+
+
+def _part(wanted: Obj, subresource: str) -> Obj:
+    """What of an applied object counts: status for the subresource status, all else otherwise."""
+    if subresource == "status":
+        return {k: v for k, v in wanted.items() if k == "status"}
+    meta = {k: v for k, v in wanted["metadata"].items() if k != "managedFields"}
+    return {**{k: v for k, v in wanted.items() if k != "status"}, "metadata": meta}
+
+
+def _owned_by_others(owners: dict[Owner, set[Path]], mine: Owner) -> set[Path]:
+    """Paths of other managers with all that leads to them: an item stays while somebody owns a field in it."""
+    kept: set[Path] = set()
+    for owner, paths in owners.items():
+        if owner != mine:
+            for path in paths:
+                kept.update(path[:length] for length in range(1, len(path) + 1))
+    return kept
+
+
+def _deepest_first(paths: Iterable[Path]) -> list[Path]:
+    return sorted(paths, key=len, reverse=True)
+
+
+def merge_applied(live: Any, wanted: Any, field: str = "") -> Any:
+    """`wanted` laid over `live`: maps merge, keyed lists merge by key, sets unite, all else replaces."""
+    if isinstance(wanted, dict) and isinstance(live, dict) and field not in ATOMIC_MAPS:
+        merged = dict(live)
+        for key, value in wanted.items():
+            merged[key] = merge_applied(live.get(key), value, key)
+        return merged
+    if isinstance(wanted, list) and isinstance(live, list):
+        if field in SETS:
+            return live + [item for item in wanted if item not in live]
+        keys = keys_of(field, wanted)
+        if keys and keys_of(field, live):
+            return _merge_items(live, wanted, keys)
+    return wanted
+
+
+def _merge_items(live: list[Obj], wanted: list[Obj], keys: tuple[str, ...]) -> list[Obj]:
+    """The order asked for, then what only the live object has."""
+    have = {identity(item, keys): item for item in live}
+    merged = [merge_applied(have.pop(identity(item, keys), {}), item) for item in wanted]
+    return merged + list(have.values())
+
+
+def _conflict(conflicts: dict[Owner, set[Path]], api_version: str) -> StatusError:
+    causes, told = [], {}
+    for (manager, operation, subresource), paths in sorted(conflicts.items()):
+        by = f'"{manager}"' + (f' with subresource "{subresource}"' if subresource else "")
+        by += f" using {api_version}" if operation == "Update" else ""
+        told[by] = [spoken(path) for path in sorted(paths)]
+        causes += [
+            {"reason": "FieldManagerConflict", "message": f"conflict with {by}", "field": field} for field in told[by]
+        ]
+    if len(causes) == 1:
+        message = f"Apply failed with 1 conflict: {causes[0]['message']}: {causes[0]['field']}"
+    else:
+        listed = ["\n- ".join([f"conflicts with {by}:", *fields]) for by, fields in told.items()]
+        message = f"Apply failed with {len(causes)} conflicts: " + "\n".join(listed)
+    return StatusError(409, "Conflict", message, {"causes": causes})

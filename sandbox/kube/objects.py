@@ -1,0 +1,309 @@
+"""What the API does with objects, whoever asks: HTTP clients and the controllers in here take the same way.
+
+Everything is synchronous, so each operation is atomic on the event loop and needs no lock.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from sandbox.kube import apply as ownership
+from sandbox.kube.admission import Admission
+from sandbox.kube.defaults import set_defaults
+from sandbox.kube.errors import already_exists, bad_request, conflict, invalid, not_found
+from sandbox.kube.kinds import Kinds, Resource
+from sandbox.kube.store import Event, Store
+from sandbox.kube.validation import check_shape, validate
+
+Obj = dict[str, Any]
+CONTROLLER = "kube-controller-manager"
+_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+_KEPT = (
+    "uid",
+    "name",
+    "namespace",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "generation",
+)
+_NO_GENERATION = frozenset({"", "coordination.k8s.io", "rbac.authorization.k8s.io", "storage.k8s.io"})
+
+
+def copied(obj: Any) -> Any:
+    """A deep copy of JSON."""
+    return orjson.loads(orjson.dumps(obj))
+
+
+def random_suffix(length: int = 5) -> str:
+    """Letters and digits as generated names end with."""
+    return "".join(random.choices(_ALPHABET, k=length))  # noqa: S311 - a name, not a secret
+
+
+class Objects:
+    """Create, read, update, delete, with what the server adds to each."""
+
+    def __init__(self, store: Store, kinds: Kinds, admission: Admission) -> None:
+        self.store = store
+        self.kinds = kinds
+        self._admission = admission
+        store.subscribe(self._follow_definitions)
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Obj:
+        """The object; StatusError 404 where there is none."""
+        found = self.store.get(*resource.key, namespace, name)
+        if found is None:
+            raise not_found(*resource.key, name)
+        return found
+
+    def create(
+        self, resource: Resource, namespace: str, body: Obj, manager: str = CONTROLLER, *, dry_run: bool = False
+    ) -> Obj:
+        """A new object; StatusError 409 where the name is taken."""
+        check_shape(resource, body)
+        obj = self._new(resource, namespace, body)
+        obj["metadata"].pop("managedFields", None)
+        self._prepare(resource, obj, None)
+        return self._insert(resource, ownership.record_update(None, obj, manager, ""), dry_run)
+
+    def update(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        body: Obj,
+        manager: str = CONTROLLER,
+        subresource: str = "",
+        *,
+        dry_run: bool = False,
+    ) -> Obj:
+        """The object replaced; StatusError 409 where its resourceVersion or uid is given and another one is stored."""
+        check_shape(resource, body)
+        old = self.get(resource, namespace, name)
+        meta = body.get("metadata") or {}
+        if meta.get("resourceVersion") not in (None, "", old["metadata"]["resourceVersion"]):
+            raise conflict(*resource.key, name)
+        if meta.get("uid") not in (None, "", old["metadata"]["uid"]):
+            why = (
+                f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {old['metadata']['uid']}"
+            )
+            raise conflict(*resource.key, name, why)
+        new = self._successor(resource, old, body, subresource)
+        self._prepare(resource, new, old)
+        return self._replace(resource, old, ownership.record_update(old, new, manager, subresource), dry_run)
+
+    def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        change: Callable[[Obj], Obj],
+        manager: str = CONTROLLER,
+        subresource: str = "",
+        *,
+        dry_run: bool = False,
+    ) -> Obj:
+        """The object changed by a function, which gets a copy."""
+        body = change(copied(self.get(resource, namespace, name)))
+        return self.update(resource, namespace, name, body, manager, subresource, dry_run=dry_run)
+
+    def set_status(self, resource: Resource, obj: Obj, status: Obj, manager: str = CONTROLLER) -> Obj:
+        """The object with another status, if it is another one."""
+        if obj.get("status") == status:
+            return obj
+        meta = obj["metadata"]
+        return self.update(
+            resource, meta.get("namespace", ""), meta["name"], {**obj, "status": status}, manager, "status"
+        )
+
+    def apply(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        body: Obj,
+        manager: str,
+        *,
+        force: bool,
+        dry_run: bool,
+        subresource: str = "",
+    ) -> tuple[Obj, bool]:
+        """Server-side apply; returns the object and whether it is new."""
+        check_shape(resource, body)
+        if "apiVersion" not in body or "kind" not in body:
+            raise bad_request("invalid object type: /, Kind=")
+        body = {**body, "metadata": {**(body.get("metadata") or {}), "name": name}}
+        old = self.store.get(*resource.key, namespace, name)
+        if old is None:
+            if subresource:
+                raise not_found(*resource.key, name)
+            new = self._new(resource, namespace, ownership.apply(None, body, manager, force, ""))
+            self._prepare(resource, new, None)
+            return self._insert(resource, new, dry_run), True
+        applied = ownership.apply(old, body, manager, force, subresource)
+        new = self._successor(resource, old, applied, subresource)
+        self._prepare(resource, new, old)
+        return self._replace(resource, old, new, dry_run), False
+
+    def delete(self, resource: Resource, namespace: str, name: str, options: Obj | None = None) -> tuple[Obj, bool]:
+        """Take the object out, or mark it as going away; returns its last state and whether it is gone.
+
+        Pods on a node stay until the node confirms (grace period 0); what has finalizers stays until the last one is taken away.
+        """
+        options = options or {}
+        old = self.get(resource, namespace, name)
+        self._check_preconditions(resource, old, options.get("preconditions") or {})
+        meta = dict(old["metadata"])
+        finalizers = _with_policy(resource, list(meta.get("finalizers") or []), options)
+        grace = _grace_period(resource, old, options.get("gracePeriodSeconds"))
+        if options.get("dryRun"):
+            return old, not finalizers and not grace
+        if "deletionTimestamp" not in meta or grace < meta.get("deletionGracePeriodSeconds", 0):
+            ends = datetime.now(UTC) + timedelta(seconds=grace)
+            meta["deletionTimestamp"] = ends.strftime("%Y-%m-%dT%H:%M:%SZ")
+            meta["deletionGracePeriodSeconds"] = grace
+        if finalizers:
+            meta["finalizers"] = finalizers
+        if "generation" in meta and "deletionTimestamp" not in old["metadata"]:
+            meta["generation"] += 1
+        going = {**old, "metadata": meta}
+        if resource.key == ("", "namespaces"):
+            going["status"] = {**old["status"], "phase": "Terminating"}
+        if _is_gone(resource, going):
+            return self.store.remove(*resource.key, namespace, name), True
+        return (going if going == old else self.store.put(*resource.key, going)), False
+
+    def _new(self, resource: Resource, namespace: str, body: Obj) -> Obj:
+        """A body as the object it is to become."""
+        obj = {"kind": resource.kind, "apiVersion": resource.group_version, **copied(body)}
+        meta = obj["metadata"] = {k: v for k, v in (obj.get("metadata") or {}).items() if v is not None}
+        if not meta.get("name") and meta.get("generateName"):
+            meta["name"] = meta["generateName"][:58] + random_suffix()
+        if not meta.get("name"):
+            raise invalid(
+                resource.group,
+                resource.kind,
+                "",
+                [("metadata.name", "Required value: name or generateName is required")],
+            )
+        if meta.pop("resourceVersion", None):
+            raise bad_request("resourceVersion should not be set on objects to be created")
+        if resource.namespaced:
+            if meta.get("namespace") not in (None, "", namespace):
+                raise bad_request(
+                    "the namespace of the provided object does not match the namespace sent on the request"
+                )
+            meta["namespace"] = namespace
+            self._admission.namespace_takes(resource, namespace, meta["name"])
+        for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
+            meta.pop(name, None)
+        meta |= {"uid": str(uuid.uuid4()), "creationTimestamp": ownership.now()}
+        if resource.custom or resource.group not in _NO_GENERATION:
+            meta["generation"] = 1
+        if "status" in resource.subresources and resource.key != ("", "nodes"):
+            obj.pop("status", None)
+            if not resource.custom:
+                obj["status"] = {}
+        return obj
+
+    def _successor(self, resource: Resource, old: Obj, body: Obj, subresource: str) -> Obj:
+        """What a write makes of the stored object: the server's own fields stay, and so does what the path does not write."""
+        old_meta = old["metadata"]
+        meta = {**(body.get("metadata") or {}), **{k: old_meta[k] for k in _KEPT if k in old_meta}}
+        for name in _KEPT:
+            if name not in old_meta:
+                meta.pop(name, None)
+        if "managedFields" not in meta and "managedFields" in old_meta:
+            meta["managedFields"] = old_meta["managedFields"]
+        if subresource == "status":
+            owners = {"managedFields": meta["managedFields"]} if "managedFields" in meta else {}
+            return copied({**old, "metadata": {**old_meta, **owners}, "status": body.get("status") or {}})
+        new = {"kind": old["kind"], "apiVersion": old["apiVersion"], **body, "metadata": meta}
+        if "status" in resource.subresources:
+            new.pop("status", None)
+            if "status" in old:
+                new["status"] = old["status"]
+        return copied(new)
+
+    def _prepare(self, resource: Resource, obj: Obj, old: Obj | None) -> None:
+        set_defaults(*resource.key, obj)
+        self._admission.admit(resource, obj, old)
+        validate(resource, obj, old)
+        if old and "generation" in obj["metadata"] and _desired(obj) != _desired(old):
+            obj["metadata"]["generation"] = old["metadata"]["generation"] + 1
+
+    def _insert(self, resource: Resource, obj: Obj, dry_run: bool) -> Obj:
+        meta = obj["metadata"]
+        if self.store.get(*resource.key, meta.get("namespace", ""), meta["name"]):
+            raise already_exists(*resource.key, meta["name"])
+        return obj if dry_run else self.store.put(*resource.key, obj)
+
+    def _replace(self, resource: Resource, old: Obj, new: Obj, dry_run: bool) -> Obj:
+        """Store the successor, unless it says what is stored already; the last finalizer's removal ends a deletion."""
+        new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+        if not new["metadata"].get("finalizers"):
+            new["metadata"].pop("finalizers", None)
+        if new == old or dry_run:
+            return new
+        meta = new["metadata"]
+        if "deletionTimestamp" in meta and _is_gone(resource, new):
+            return self.store.remove(*resource.key, meta.get("namespace", ""), meta["name"])
+        return self.store.put(*resource.key, new)
+
+    def _check_preconditions(self, resource: Resource, obj: Obj, preconditions: Obj) -> None:
+        for field, told in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+            asked, have = preconditions.get(field), obj["metadata"][field]
+            if asked and asked != have:
+                why = f"Precondition failed: {told} in precondition: {asked}, {told} in object meta: {have}"
+                raise conflict(*resource.key, obj["metadata"]["name"], why)
+
+    def _follow_definitions(self, event: Event) -> None:
+        """Serve what definitions define; with a definition its objects go."""
+        if event.kind != ("apiextensions.k8s.io", "customresourcedefinitions"):
+            return
+        if event.type != "DELETED":
+            self.kinds.define(event.object)
+            return
+        self.kinds.undefine(event.object)
+        spec = event.object["spec"]
+        for obj in self.store.list(spec["group"], spec["names"]["plural"]):
+            meta = obj["metadata"]
+            self.store.remove(spec["group"], spec["names"]["plural"], meta.get("namespace", ""), meta["name"])
+
+
+def _desired(obj: Obj) -> Obj:
+    return {k: v for k, v in obj.items() if k not in ("metadata", "status")}
+
+
+def _with_policy(resource: Resource, finalizers: list[str], options: Obj) -> list[str]:
+    """Finalizers with the one that the propagation policy asks for; Jobs of batch/v1 orphan their pods unless told otherwise."""
+    policy = options.get("propagationPolicy") or ("Orphan" if resource.key == ("batch", "jobs") else "Background")
+    if options.get("orphanDependents") is not None:
+        policy = "Orphan" if options["orphanDependents"] else "Background"
+    wanted = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}.get(policy)
+    if wanted and wanted not in finalizers:
+        finalizers.append(wanted)
+    return finalizers
+
+
+def _grace_period(resource: Resource, obj: Obj, asked: int | None) -> int:
+    """Seconds that a pod gets; 0 for everything else, and for pods that no node runs."""
+    if resource.key != ("", "pods"):
+        return 0
+    if not obj["spec"].get("nodeName") or obj["status"].get("phase") in ("Succeeded", "Failed"):
+        return 0
+    return obj["spec"]["terminationGracePeriodSeconds"] if asked is None else asked
+
+
+def _is_gone(resource: Resource, obj: Obj) -> bool:
+    if obj["metadata"].get("finalizers"):
+        return False
+    if resource.key == ("", "namespaces"):
+        return not obj["spec"].get("finalizers")
+    return not obj["metadata"].get("deletionGracePeriodSeconds")

@@ -1,0 +1,98 @@
+"""JSON patch (RFC 6902), merge patch (RFC 7386) and Kubernetes' strategic merge patch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonpatch
+import jsonpointer
+
+from sandbox.kube.errors import StatusError, bad_request
+from sandbox.kube.lists import SETS, identity, keys_of
+
+_DIRECTIVES = ("$patch", "$retainKeys", "$setElementOrder/", "$deleteFromPrimitiveList/")
+
+
+def json_patch(obj: dict[str, Any], operations: Any) -> dict[str, Any]:
+    """The object after the operations; one that fails is refused with 422 as the real server does."""
+    try:
+        return jsonpatch.apply_patch(obj, operations)
+    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError) as error:
+        message = f"the server rejected our request due to an error in our request: {error}"
+        raise StatusError(422, "Invalid", message) from error
+
+
+def merge_patch(value: Any, patch: Any) -> Any:
+    """RFC 7386: null deletes, maps merge, all else replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(value) if isinstance(value, dict) else {}
+    for key, change in patch.items():
+        if change is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge_patch(merged.get(key), change)
+    return merged
+
+
+def strategic_merge(value: Any, patch: dict[str, Any]) -> dict[str, Any]:
+    """As merge patch, but lists whose items have a key merge by it; directives ($patch, $retainKeys, …) are obeyed."""
+    if patch.get("$patch") == "replace":
+        return {k: v for k, v in patch.items() if k != "$patch"}
+    merged = dict(value) if isinstance(value, dict) else {}
+    if "$retainKeys" in patch:
+        merged = {k: v for k, v in merged.items() if k in patch["$retainKeys"]}
+    for key, gone in patch.items():
+        if key.startswith("$deleteFromPrimitiveList/"):
+            field = key.partition("/")[2]
+            merged[field] = [item for item in merged.get(field) or [] if item not in gone]
+    for key, change in patch.items():
+        if key.startswith(_DIRECTIVES):
+            continue
+        if change is None or (isinstance(change, dict) and change.get("$patch") == "delete"):
+            merged.pop(key, None)
+        elif isinstance(change, dict):
+            merged[key] = strategic_merge(merged.get(key), change)
+        elif isinstance(change, list):
+            merged[key] = _merge_lists(key, merged.get(key) or [], change)
+        else:
+            merged[key] = change
+    for key, order in patch.items():
+        if key.startswith("$setElementOrder/"):
+            field = key.partition("/")[2]
+            if isinstance(merged.get(field), list):
+                merged[field] = _in_order(field, merged[field], order)
+    return merged
+
+
+def _merge_lists(field: str, items: list[Any], changes: list[Any]) -> list[Any]:
+    if field in SETS:
+        return items + [item for item in changes if item not in items]
+    directives = [c for c in changes if isinstance(c, dict) and "$patch" in c]
+    if any(c["$patch"] == "replace" for c in directives):
+        return [c for c in changes if c not in directives]
+    keys = keys_of(field, items or [c for c in changes if c not in directives])
+    if keys is None:
+        return changes
+    merged = {identity(item, keys): item for item in items}
+    for change in changes:
+        if keys[0] not in change:
+            raise bad_request(f"map: {change} does not contain declared merge key: {keys[0]}")
+        mark = identity(change, keys)
+        if change.get("$patch") == "delete":
+            merged.pop(mark, None)
+        else:
+            merged[mark] = strategic_merge(merged.get(mark), change)
+    return list(merged.values())
+
+
+def _in_order(field: str, items: list[Any], order: list[Any]) -> list[Any]:
+    """Items as `order` lists them; those it does not name keep their place behind."""
+    named = [item for item in order if isinstance(item, dict)]
+    keys = keys_of(field, items)
+    if keys is None or not named:
+        places = {repr(item): place for place, item in enumerate(order)}
+        return sorted(items, key=lambda item: places.get(repr(item), len(order)))
+    keys = tuple(key for key in keys if key in named[0]) or keys
+    ranks = {identity(item, keys): place for place, item in enumerate(named)}
+    return sorted(items, key=lambda item: ranks.get(identity(item, keys), len(order)))
