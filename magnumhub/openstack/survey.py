@@ -13,7 +13,7 @@ from typing import Any
 from magnumclient.v1.client import Client as MagnumClient
 from openstack.connection import Connection
 
-from magnumhub.domain.errors import AuthenticationError, MagnumhubError
+from magnumhub.domain.errors import MagnumhubError, TransientError
 from magnumhub.domain.facts import (
     AddressFacts,
     CloudFacts,
@@ -43,12 +43,36 @@ def survey(conn: Connection, magnum: MagnumClient, *, cluster_name: str) -> Clou
         cluster_name: the site's name; clusters of other names are not looked at.
 
     Raises:
-        AuthenticationError: the token is not accepted, so that nothing could be seen.
+        TransientError: a service that every site needs does not answer.
     """
-    access = conn.session.auth.get_access(conn.session)
+    with translated("reading what the credential may do"):
+        access = conn.session.auth.get_access(conn.session)
+        services = access.service_catalog.get_endpoints(region_name=conn.config.get_region_name())
     project = ProjectFacts(id=access.project_id, name=access.project_name)
-    services = sorted(access.service_catalog.get_endpoints(region_name=conn.config.get_region_name()))
-    looks: dict[str, Look] = {
+    needed = {**_looks(conn, magnum, cluster_name), **_needed_quotas(conn, magnum, project.id)}
+    others = _other_quotas(conn, project.id)
+    looks = needed | {what: look for what, (service, look) in others.items() if conn.has_service(service)}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        answers = dict(zip(looks, pool.map(_try, looks.items()), strict=True))
+    for what in needed:
+        if isinstance(answers[what], TransientError):
+            raise answers[what]
+    seen = {what: answer for what, answer in answers.items() if not isinstance(answer, MagnumhubError)}
+    unseen = {what: "the catalog has no such service" for what in others if what not in looks}
+    unseen |= {what: answer.message for what, answer in answers.items() if what not in seen}
+    quotas = {what for what in seen if what.startswith("quotas of ")}
+    return CloudFacts(
+        project=project,
+        services=tuple(sorted(services)),
+        quotas={key: quota for what in quotas for key, quota in seen[what].items()},
+        unseen=unseen,
+        **{what: answer for what, answer in seen.items() if what not in quotas},
+    )
+
+
+def _looks(conn: Connection, magnum: MagnumClient, cluster_name: str) -> dict[str, Look]:
+    """By the fields of CloudFacts."""
+    return {
         "credential": lambda: _credential(conn),
         "templates": lambda: _templates(magnum),
         "keypairs": lambda: tuple(keypair.name for keypair in conn.compute.keypairs()),
@@ -57,32 +81,22 @@ def survey(conn: Connection, magnum: MagnumClient, *, cluster_name: str) -> Clou
         "floating_ips": lambda: _addresses(conn),
         "magnum_clusters": lambda: _clusters(magnum, cluster_name),
     }
-    looks |= {
-        "quotas of Magnum": lambda: _magnum_quota(magnum, project.id),
-        "quotas of Neutron": lambda: _network_quota(conn, project.id),
+
+
+def _needed_quotas(conn: Connection, magnum: MagnumClient, project_id: str) -> dict[str, Look]:
+    return {
+        "quotas of Magnum": lambda: _magnum_quota(magnum, project_id),
+        "quotas of Neutron": lambda: _network_quota(conn, project_id),
         "quotas of Nova": lambda: _compute_quota(conn),
     }
-    unseen = {}
-    for service, look in {
-        "block-storage": lambda: _volume_quota(conn),
-        "load-balancer": lambda: _load_balancer_quota(conn, project.id),
-    }.items():
-        if conn.has_service(service):
-            looks[f"quotas of {service}"] = look
-        else:
-            unseen[f"quotas of {service}"] = "the catalog has no such service"
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        answers = dict(zip(looks, pool.map(_try, looks.items()), strict=True))
-    unseen |= {what: answer.message for what, answer in answers.items() if isinstance(answer, MagnumhubError)}
-    seen = {what: answer for what, answer in answers.items() if not isinstance(answer, MagnumhubError)}
-    quotas = {what for what in seen if what.startswith("quotas of ")}
-    return CloudFacts(
-        project=project,
-        services=tuple(services),
-        quotas={key: quota for what in quotas for key, quota in seen[what].items()},
-        unseen=unseen,
-        **{what: answer for what, answer in seen.items() if what not in quotas},
-    )
+
+
+def _other_quotas(conn: Connection, project_id: str) -> dict[str, tuple[str, Look]]:
+    """Of services that not every cloud has: the service's type, and how to look."""
+    return {
+        "quotas of Cinder": ("block-storage", lambda: _volume_quota(conn)),
+        "quotas of Octavia": ("load-balancer", lambda: _load_balancer_quota(conn, project_id)),
+    }
 
 
 def _try(look: tuple[str, Look]) -> Any:
@@ -90,10 +104,6 @@ def _try(look: tuple[str, Look]) -> Any:
     try:
         with translated(f"looking at {what}"):
             return ask()
-    except AuthenticationError as error:
-        if "HTTP 401" in error.message:
-            raise
-        return error
     except MagnumhubError as error:
         return error
 
