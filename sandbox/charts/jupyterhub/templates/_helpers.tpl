@@ -32,9 +32,9 @@ labels:
 {{- coalesce (index . 1) $held (randBytes 32 | b64dec | sha256sum) -}}
 {{- end -}}
 
-{{/* (dict "probe" VALUES "path" … "port" … "scheme" …): a probe, unless it is switched off. */}}
+{{/* (dict "probe" VALUES "path" …): a probe of the port named http. */}}
 {{- define "probe" -}}
-httpGet: {path: {{ .path }}, port: {{ .port }}, scheme: {{ .scheme | default "HTTP" }}}
+httpGet: {path: {{ .path }}, port: http}
 {{ omit .probe "enabled" | toYaml }}
 {{- end -}}
 
