@@ -133,7 +133,7 @@ class Machines:
             f"--names={','.join(node['name'] for node in nodes)}",
             f"--addresses={','.join(node['address'] for node in nodes)}",
             f"--cpu={settings.get('node_cpu', flavor['vcpus'])}",
-            f"--memory-gib={settings.get('node_memory_gib', flavor['ram'] / 1024)}",
+            f"--memory-gib={settings.get('node_memory_gib', flavor['ram'] // 1024)}",
             f"--pod-cidr={self._cloud.addresses.pods(running.index)}",
             f"--service-cidr={self._cloud.addresses.services(running.index)}",
             f"--dir={self._cloud.state_dir / 'nodes' / cluster['id']}",

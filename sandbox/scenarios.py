@@ -35,7 +35,7 @@ SCENARIOS = {
     "quota-floatingip": Scenario(settings={"quota_floatingip": 1}),
     "firewall-closed": Scenario([{"service": "firewall", "method": "TCP", "action": "drop"}]),
     "lb-pending": Scenario([_background("octavia", "/loadbalancers/kube_service_", action="hang")]),
-    "node-full": Scenario(settings={"node_cpu": 0.5, "node_memory_gib": 0.5}),
+    "node-full": Scenario(settings={"node_cpu": 1, "node_memory_gib": 1}),
     "no-workers": Scenario([_never_starts("dask-worker-")]),
     "scheduler-never-starts": Scenario([_never_starts("dask-scheduler-")]),
     "hub-never-ready": Scenario([_never_starts("hub-")]),
