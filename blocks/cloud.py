@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.spec import Site
@@ -33,9 +33,21 @@ def cloud_of(site: Site) -> Iterator[Cloud]:
         AuthenticationError: the credential was not accepted; the hint says where it came from.
         RefusedError: the credential belongs to another project, or the block does not exist.
     """
-    connection = connect(_credentials(site.cloud), timeout_s=site.limits_s.api)
+    with open_cloud(site.cloud, timeout_s=site.limits_s.api) as cloud:
+        refuse_other_project(cloud.connection, site.project)
+        yield cloud
+
+
+@contextmanager
+def open_cloud(name: str, *, timeout_s: float) -> Iterator[Cloud]:
+    """Open a cloud by the name of its entry or block, whatever project its credential is for.
+
+    Raises:
+        AuthenticationError: the credential was not accepted.
+        RefusedError: there is no such entry or block.
+    """
+    connection = connect(_credentials(name), timeout_s=timeout_s)
     try:
-        refuse_other_project(connection, site.project)
         yield Cloud(connection, magnum_client(connection))
     finally:
         connection.close()
@@ -49,7 +61,7 @@ def _credentials(cloud: str) -> str | dict[str, Any]:
 
     name = cloud.removeprefix(BLOCK_PREFIX)
     try:
-        block = OpenStackCredentials.load(name)
+        block = cast("OpenStackCredentials", OpenStackCredentials.load(name))
     except ValueError as error:
         raise RefusedError(
             f"the site's cloud is {cloud}, and Prefect has no such block: {error}",

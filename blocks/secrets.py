@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.spec import SecretRef
@@ -40,7 +41,8 @@ def _read(reference: SecretRef) -> str:
         return Path(reference.file).expanduser().read_text(encoding="utf-8").strip()
     from prefect.blocks.system import Secret
 
-    return str(Secret.load(str(reference.block)).get())
+    block = cast("Secret[str]", Secret.load(str(reference.block)))  # a coroutine only where a loop runs; none does here
+    return str(block.get())
 
 
 def _reason(error: Exception) -> str:

@@ -147,7 +147,7 @@ def _sandbox(options: argparse.Namespace) -> int:
 
 
 def _load(name_or_path: str) -> Site:
-    from magnumhub.domain.site_file import load_site
+    from magnumhub.domain.spec_file import load_site
 
     return load_site(name_or_path)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 from prefect.futures import wait
-from prefect.states import State
 
 from flows.outcome import ended
 from magnumhub.domain.deployment import Deployment

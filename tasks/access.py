@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from prefect import task
 
 from blocks.cloud import cloud_of
-from magnumhub.domain.errors import TransientError
+from magnumhub.domain.errors import DeadlineError
 from magnumhub.domain.results import Addresses, FloatingIP, MagnumCluster, Report, Result
 from magnumhub.domain.spec import Site
 from magnumhub.openstack import certificates, clusters, floating_ips
@@ -59,9 +59,7 @@ def _wait_for_ssh(site: Site, way: Way, addresses: Addresses, report: Report) ->
     assert way.access.ssh is not None
     try:
         wait_until_open(way.access.ssh, deadline_s=site.limits_s.ssh, report=report)
-    except TransientError:
-        raise
-    except Exception as error:
+    except DeadlineError as error:
         if way.address is not None and way.address.firewall == "asked":
             raise waiting(site, addresses, f"the master's address is still closed: {error}") from error
         raise

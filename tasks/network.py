@@ -8,7 +8,7 @@ from blocks.cloud import cloud_of
 from magnumhub.domain.errors import WaitingError
 from magnumhub.domain.ground import Ground
 from magnumhub.domain.request import ingress_request, request_ports
-from magnumhub.domain.results import Addresses, FloatingIP
+from magnumhub.domain.results import Action, Addresses, FloatingIP
 from magnumhub.domain.spec import Site
 from magnumhub.openstack import floating_ips
 from tasks.policy import ACT, OBSERVE
@@ -25,9 +25,7 @@ def reserve_addresses(site: Site, ground: Ground) -> Addresses:
         RefusedError: an address asked for is not the project's, or serves something else; or the quota is used up.
     """
     with stage("addresses") as report, cloud_of(site) as cloud:
-        addresses = floating_ips.ensure_reserved(
-            cloud.connection, site, master=ground.master_address, cluster_uuid=None, report=report
-        )
+        addresses = floating_ips.ensure_reserved(cloud.connection, site, master=ground.master_address, report=report)
         report.action = _action(addresses)
         return addresses
 
@@ -85,6 +83,6 @@ def by_role(addresses: Addresses) -> dict[str, FloatingIP]:
     return {role: address for role, address in roles.items() if address is not None}
 
 
-def _action(addresses: Addresses) -> str:
+def _action(addresses: Addresses) -> Action:
     actions = {address.action for address in by_role(addresses).values()}
     return "created" if "created" in actions else "changed" if "changed" in actions else "kept"

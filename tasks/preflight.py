@@ -8,11 +8,12 @@ from prefect import task
 
 from blocks.cloud import cloud_of
 from blocks.secrets import resolve
-from magnumhub.domain.compat import Template, choose_template
 from magnumhub.domain.errors import PreflightError, Problem
+from magnumhub.domain.facts import CloudFacts
 from magnumhub.domain.findings import Finding
 from magnumhub.domain.ground import Ground, wants_master_address
-from magnumhub.domain.preflight import CloudFacts, judge_preflight
+from magnumhub.domain.needs import our_clusters
+from magnumhub.domain.preflight import judge_preflight, template_of
 from magnumhub.domain.spec import Site
 from magnumhub.domain.wiring import secret_refs
 from magnumhub.openstack.survey import survey
@@ -49,33 +50,13 @@ def refuse(site: Site, findings: Sequence[Finding]) -> None:
 def look_at_cloud(site: Site) -> CloudFacts:
     """What the cloud says of the site's project, as plain values."""
     with cloud_of(site) as cloud:
-        return survey(
-            cloud.connection, cloud.magnum, cluster_name=site.name, external_network=site.network.external_network
-        )
+        return survey(cloud.connection, cloud.magnum, cluster_name=site.name)
 
 
 def ground_of(site: Site, facts: CloudFacts) -> Ground:
-    """What later stages build on: a cluster that is there keeps its template, else one is chosen."""
-    ours = next(iter(facts.magnum_clusters or ()), None)
-    template = _template_named(facts, ours.template) if ours else None
+    """What later stages build on; judged before, so that there is a template or a cluster made from one."""
+    template, _ = template_of(site, facts)
     if template is not None:
-        reason = "the cluster was made from it"
-    else:
-        choice = choose_template(
-            facts.templates or (),
-            wanted=site.cluster.template,
-            jupyterhub_chart=site.jupyterhub.chart.version,
-            dask_gateway_chart=site.dask_gateway.chart.version,
-        )
-        template, reason = _template_named(facts, choice.uuid), choice.reason
-    assert template is not None
-    return Ground(
-        template=template.uuid,
-        template_name=template.name,
-        template_reason=reason,
-        master_address=wants_master_address(site, template),
-    )
-
-
-def _template_named(facts: CloudFacts, name_or_uuid: str | None) -> Template | None:
-    return next((t for t in facts.templates or () if name_or_uuid in (t.uuid, t.name)), None)
+        return Ground(template=template.uuid, master_address=wants_master_address(site, template))
+    # The cluster is there and its template is gone: whatever address its master has by now stays the one.
+    return Ground(template=our_clusters(facts.magnum_clusters)[0].template or "", master_address=False)

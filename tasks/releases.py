@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import task
 
 from blocks.secrets import resolve
-from magnumhub.domain.compat import ChartChoice, choose_chart
+from magnumhub.domain.compat import ChartChoice, ChartName, choose_chart
 from magnumhub.domain.results import Addresses, MagnumCluster, Release, Report, Result
 from magnumhub.domain.spec import NEWEST, ChartSpec, Site
 from magnumhub.domain.wiring import (
@@ -69,7 +69,7 @@ def ensure_helm(site: Site, magnum_cluster: MagnumCluster, way: Way) -> Charts:
         report.action = helm.action
         installed = {release.name: release for release in list_releases(helm)}
 
-        def choose(chart: str, release: str, spec: ChartSpec) -> ChartChoice:
+        def choose(chart: ChartName, release: str, spec: ChartSpec) -> ChartChoice:
             # What the site pins; else what is installed, which only a redeploy moves; else the newest that fits.
             keep = installed.get(release) if spec.version == NEWEST else None
             return choose_chart(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic import Field
+
 from blocks.cloud import Cloud, cloud_of
 from magnumhub.domain.results import FloatingIP, MagnumCluster, Master, Release, Report, Result
 from magnumhub.domain.spec import Site
@@ -20,14 +22,14 @@ from tasks.access import Way, reached
 class Status(Result):
     """A site as it stands: None or empty where there is nothing yet.
 
-    external_ips: role to the EXTERNAL-IP that Kubernetes shows. unseen: why the inside of the cluster could not be looked at.
+    external_ips: role to the EXTERNAL-IP that Kubernetes shows. unseen: why the cluster's inside could not be looked at.
     """
 
     site: str
     magnum_cluster: MagnumCluster | None
     floating_ips: tuple[FloatingIP, ...]
     releases: tuple[Release, ...] = ()
-    external_ips: dict[str, str | None] = {}
+    external_ips: dict[str, str | None] = Field(default_factory=dict)
     unseen: str = ""
 
     def document(self) -> dict[str, Any]:
@@ -43,8 +45,8 @@ class Status(Result):
             yield f"address {address.role}", f"{address.address} ({address.origin}{firewall})"
         for release in self.releases:
             yield f"release {release.name}", f"chart {release.version}, revision {release.revision}, {release.status}"
-        for role, address in self.external_ips.items():
-            yield f"EXTERNAL-IP {role}", address or "<pending>"
+        for role, external in self.external_ips.items():
+            yield f"EXTERNAL-IP {role}", external or "<pending>"
         if self.unseen:
             yield "not seen", self.unseen
 
@@ -67,7 +69,9 @@ def look(site: Site, report: Report) -> Status:
     with reached(site, found, way, report) as there:
         return outside.model_copy(
             update={
-                "releases": tuple(list_releases(prepare_helm(there, site.helm, report=report))),
+                "releases": tuple(
+                    seen.result("kept") for seen in list_releases(prepare_helm(there, site.helm, report=report))
+                ),
                 "external_ips": {
                     role: external_ip(there.kube, service.namespace, service.name)
                     for role, service in service_names(site).items()

@@ -37,5 +37,5 @@ class Deployment(Result):
             },
             "stages": [record.model_dump() for record in self.stages],
             "duration_s": self.duration_s,
-            "health": self.health.document() if self.health else None,
+            "health": self.health.model_dump(mode="json", by_alias=True) if self.health else None,
         }

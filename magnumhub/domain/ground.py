@@ -15,8 +15,6 @@ class Ground(Result):
     """
 
     template: str
-    template_name: str
-    template_reason: str
     master_address: bool
 
 

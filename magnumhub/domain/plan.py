@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from magnumhub.domain.facts import CloudFacts, ClusterFacts
 from magnumhub.domain.findings import Finding
@@ -34,6 +34,10 @@ class Plan(Result):
     @property
     def would_change(self) -> bool:
         return any(change.action != "keep" for change in self.changes)
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document of `plan --json`."""
+        return self.model_dump(mode="json")
 
 
 def plan_changes(
