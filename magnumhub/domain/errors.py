@@ -1,7 +1,7 @@
 """The errors of the product: each says what happened, where, what the service said, and what to do.
 
-One base class carries the remedy; `transient` tells the retry policy whether trying again can help. Adapters raise these
-`from` the client library's own error, so that nobody above them needs to know which library that was.
+One base class carries the remedy; `transient` tells the retry policy whether trying again can help. Adapters raise
+these `from` the client library's own error, so that nobody above them needs to know which library that was.
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ class DeadlineError(MagnumhubError):
 
 
 class FailedError(MagnumhubError):
-    """What was asked for was tried by the service and failed (CREATE_FAILED, a failed release); the reason is the service's."""
+    """What was asked for was tried by the service and failed (CREATE_FAILED, a failed release); the reason is the
+    service's."""
 
 
 class WaitingError(MagnumhubError):

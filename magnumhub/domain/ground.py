@@ -21,8 +21,8 @@ class Ground(Result):
 def wants_master_address(site: Site, template: Template) -> bool:
     """Whether the master needs a floating IP from us.
 
-    Not where nobody goes there by ssh (kubeconfig, Cluster API, `none`), and not where Magnum gives the master one itself:
-    a second address would only use up quota.
+    Not where nobody goes there by ssh (kubeconfig, Cluster API, `none`), and not where Magnum gives the master one
+    itself: a second address would only use up quota.
     """
     if site.access.via == "kubeconfig" or site.network.floating_ips.master == "none":
         return False

@@ -94,7 +94,9 @@ def finding_of(check: str, error: MagnumhubError) -> Finding:
         category = Category.WORKLOAD
     elif isinstance(error, RefusedError):
         category = Category.CONFIGURATION
-    return Finding(check=check, level="Unhealthy", category=category, summary=error.message, remedy=error.hint)
+    hint = error.hint.rstrip(".")
+    remedy = f"{hint[0].upper()}{hint[1:]}." if hint else ""
+    return Finding(check=check, level="Unhealthy", category=category, summary=error.message, remedy=remedy)
 
 
 def judge_release(check: str, version: str, release: Release | None) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""The request to a cloud's support that opens its firewall, ready to be sent: what a person would need an hour to word."""
+"""The request to a cloud's support that opens its firewall, ready to be sent."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _ADDRESS = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
 _DNS_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 
-Text = Annotated[StrictStr, Matching(r"(?s)\S(?:.*\S)?", "text that is not empty")]
+Text = Annotated[StrictStr, Matching(r"\S(?:[\s\S]*\S)?", "text that is not empty")]
 SiteName = Annotated[
     StrictStr,
     Matching(
