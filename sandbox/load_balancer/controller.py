@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 FINALIZER = "service.kubernetes.io/load-balancer-cleanup"
 LB_ID, LB_ADDRESS = (f"loadbalancer.openstack.org/load-balancer-{name}" for name in ("id", "address"))
 _RETRY_FIRST_S, _RETRY_MOST_S = 5.0, 300.0
+_RETRY_LEAST_S = 0.2  # however small the time scale
 _LOOKED_AT = (
     "type",
     "loadBalancerIP",
@@ -97,7 +98,7 @@ class Keeper:
     async def _pause(self, delay_s: float) -> None:
         """Until the next attempt; a change of the Service does not wait for it."""
         try:
-            async with asyncio.timeout(delay_s * self._controller.time_scale):
+            async with asyncio.timeout(max(delay_s * self._controller.time_scale, _RETRY_LEAST_S)):
                 await self._changed.wait()
         except TimeoutError:
             pass

@@ -10,6 +10,7 @@ An ordinary client of the Kubernetes API. It knows nothing of what it runs: no i
     environment pure: variables, references and paths as the container sees them
     volumes     ConfigMaps, Secrets, claims and so on as folders
     processes   process groups that end for certain, even when the node is killed
+    guard       the small program that sees to that
     services    ClusterIPs that forward, and the table of names
     forward     TCP from an address to one of several
     logs        the kubelet's HTTPS endpoint behind `kubectl logs`

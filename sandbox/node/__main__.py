@@ -65,10 +65,13 @@ async def _run(arguments: argparse.Namespace, mark: str) -> None:
         agents.append(Agent(machine, node))
     api_forwarder = Forwarder(in_cluster_api, _API_PORT, source)
     await api_forwarder.aim([config.address])
-    async with asyncio.TaskGroup() as group:
-        group.create_task(network.run())
-        for agent in agents:
-            group.create_task(agent.run())
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(network.run())
+            for agent in agents:
+                group.create_task(agent.run())
+    finally:
+        api_forwarder.close()
 
 
 async def _until_told_to_stop(arguments: argparse.Namespace, mark: str) -> None:
@@ -87,8 +90,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     mark = f"{arguments.dir}:{os.getpid()}:"
-    processes.start_guard(mark)
-    asyncio.run(_until_told_to_stop(arguments, mark))
+    with processes.start_guard(mark):
+        asyncio.run(_until_told_to_stop(arguments, mark))
 
 
 if __name__ == "__main__":

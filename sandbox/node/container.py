@@ -13,6 +13,7 @@ from sandbox import images
 from sandbox.node import probes, processes
 from sandbox.node.environment import Object, command_line, mounts_of, rewrite
 from sandbox.node.events import timestamp
+from sandbox.node.guard import kill_marked
 from sandbox.node.logs import Log
 from sandbox.node.status import ContainerRecord
 from sandbox.node.volumes import Missing, References
@@ -82,11 +83,11 @@ class Container:
             return
         if self._process is None:
             await probes.cancelled(self._task)
-            processes.kill_marked(self._mark)  # one that was just being started
+            kill_marked(self._mark)  # one that was just being started
         else:
             processes.terminate(self._process)
             await asyncio.wait([self._task], timeout=grace_s)
-            processes.kill_marked(self._mark)
+            kill_marked(self._mark)
             await self._task
 
     async def _run(self) -> None:
@@ -130,7 +131,7 @@ class Container:
         watcher = asyncio.create_task(self._probe(environment, folder))
         status = await self._process.wait()
         await probes.cancelled(watcher)
-        processes.kill_marked(self._mark)
+        kill_marked(self._mark)
         self._process = None
         code = status if status >= 0 else 128 - status
         return self._ended(code, "Error" if code else "Completed", started_at)
@@ -228,4 +229,4 @@ class Container:
         self._around.tell("Normal", "Killing", f"Container {self.spec['name']} failed {kind.lower()} probe")
         processes.terminate(self._process)
         await asyncio.sleep(_PROBE_GRACE_S)
-        processes.kill_marked(self._mark)
+        kill_marked(self._mark)

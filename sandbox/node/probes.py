@@ -18,6 +18,7 @@ Attempt = Callable[[], Awaitable[str]]
 
 _EAGER_PERIOD_S = 0.2
 _EAGER_FOR_S = 60.0
+_QUIET_FOR_S = 5.0  # a program that is starting is no news
 _PERIOD_S = 5.0
 
 
@@ -87,17 +88,19 @@ async def until_success(probe: Object, attempt: Attempt) -> str:
 
 
 async def follow_readiness(probe: Object, attempt: Attempt, tell: Callable[[bool, str], None]) -> None:
-    """Tell each change of a readiness probe's verdict, and each first failure's reason, for ever."""
-    ready, failures, last, eager_until = False, 0, "", time.monotonic() + _EAGER_FOR_S
+    """Tell each change of a readiness probe's verdict, and each new reason of its failures, for ever."""
+    ready, failures, last = False, 0, ""
+    quiet_until, eager_until = time.monotonic() + _QUIET_FOR_S, time.monotonic() + _EAGER_FOR_S
     while True:
         failure = await attempt()
         failures = failures + 1 if failure else 0
         verdict = not failure or (ready and failures < probe.get("failureThreshold", 3))
-        if verdict != ready or failure not in ("", last):
+        if verdict != ready or (failure not in ("", last) and time.monotonic() > quiet_until):
             tell(verdict, failure)
+            last = failure
         if ready and not verdict:
             eager_until = time.monotonic() + _EAGER_FOR_S
-        ready, last = verdict, failure
+        ready = verdict
         await asyncio.sleep(_EAGER_PERIOD_S if not ready and time.monotonic() < eager_until else _PERIOD_S)
 
 

@@ -11,11 +11,11 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
-MARK = "MAGNUMHUB_CONTAINER"
-_PROC = Path("/proc")
+from sandbox.node.guard import MARK, kill_marked
 
 
 async def start(
@@ -64,44 +64,9 @@ def terminate(process: asyncio.subprocess.Process) -> None:
         os.killpg(process.pid, signal.SIGTERM)
 
 
-def kill_marked(mark: str) -> None:
-    """End, at once, every process whose mark begins with `mark`."""
-    signalled: set[int] = set()
-    # Looked for again, as one may have been forked while others were signalled.
-    while pids := _marked(mark) - signalled:
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        signalled |= pids
-
-
-def _marked(mark: str) -> set[int]:
-    wanted = f"{MARK}={mark}".encode()
-    found = set()
-    for entry in _PROC.iterdir():
-        # A process that is gone meanwhile, or another user's.
-        with contextlib.suppress(OSError):
-            if entry.name.isdigit() and any(
-                variable.startswith(wanted) for variable in (entry / "environ").read_bytes().split(b"\0")
-            ):
-                found.add(int(entry.name))
-    return found
-
-
-def start_guard(mark: str) -> None:
-    """Fork the process that kills everything marked once this process is gone.
-
-    It must be called before there are threads or an event loop.
-    """
-    reader, writer = os.pipe()
-    if os.fork():
-        os.close(reader)  # the writing end stays open until this process ends
-        return
-    os.close(writer)
-    os.setsid()  # a signal to the node's group must not reach it
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-    os.read(reader, 1)
-    kill_marked(mark)
-    sys.stdout.flush()
-    os._exit(0)
+def start_guard(mark: str) -> subprocess.Popen[bytes]:
+    """Start the program that kills everything marked once this process is gone, or leaves the returned context."""
+    guard = Path(__file__).with_name("guard.py")
+    # Isolated and without site-packages: it is there as long as the node is, and should cost little.
+    program = [sys.executable, "-I", "-S", str(guard), mark]
+    return subprocess.Popen(program, stdin=subprocess.PIPE, start_new_session=True)

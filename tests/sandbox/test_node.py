@@ -18,6 +18,7 @@ from sandbox.node import processes
 from sandbox.node.addresses import AddressPool
 from sandbox.node.environment import command_line, expand, mounts_of, pod_field, rewrite, service_variables
 from sandbox.node.forward import Forwarder
+from sandbox.node.guard import kill_marked
 from sandbox.node.logs import Log, contents
 from sandbox.node.services import names_table, targets, write_atomically
 from sandbox.node.status import ContainerRecord, phase, pod_status
@@ -320,8 +321,8 @@ def test_when_the_node_is_killed_all_it_started_ends_even_in_other_sessions(tmp_
             print(process.pid, flush=True)
             await process.wait()
 
-        processes.start_guard("m:")
-        asyncio.run(main())
+        with processes.start_guard("m:"):
+            asyncio.run(main())
     """)
     running = subprocess.Popen([sys.executable, "-c", node], stdout=subprocess.PIPE, text=True)
     assert running.stdout
@@ -341,7 +342,7 @@ def test_only_what_carries_the_mark_is_killed(tmp_path: Path) -> None:
             return await processes.start(["sleep", "300"], dict(os.environ), tmp_path, tmp_path / "log", mark)
 
         one, other = await start("node:pod-1:"), await start("node:pod-10:")
-        processes.kill_marked("node:pod-1:")
+        kill_marked("node:pod-1:")
         assert await one.wait() == -signal.SIGKILL
         assert alive(other.pid)
         processes.terminate(other)
