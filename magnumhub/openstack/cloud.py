@@ -6,6 +6,7 @@ exceptions, and the reason a service gave is often only in the reply's body. Nob
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ _BUSY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 # Words of answers that turn into good ones by themselves within a second (measured on Magnum 23): a cluster whose row
 # is written before its node groups, and a cluster whose certificates are not made yet.
 _NOT_READY_YET = ("Invalid input for field/attribute master_count", "A key pair None could not be found")
+
+_USED_UP = re.compile("quota|limit exceeded", re.IGNORECASE)  # Neutron and Nova; Magnum
 
 _WORDS_LIMIT = 500  # a proxy answers with whole pages
 
@@ -152,7 +155,7 @@ def error_for(doing: str, error: Exception, hint: str = "") -> MagnumhubError:
             return AuthenticationError(message, _CREDENTIAL_HINT)
         case status if status in _BUSY_STATUS or any(words in answer.words for words in _NOT_READY_YET):
             return TransientError(message, "the service is busy; try again in a minute")
-        case 403 | 409 | 413 if "quota" in answer.words.lower():
+        case 403 | 409 | 413 if _USED_UP.search(answer.words):
             return RefusedError(message, hint or "free something in the project or ask the cloud for a higher quota")
         case 403:
             return AuthenticationError(message, hint or "the credentials may not do this; ask for the role it needs")
@@ -194,7 +197,7 @@ def _without_answer(message: str, error: BaseException, hint: str) -> MagnumhubE
         return RefusedError(message, "set cacert in clouds.yaml to the cloud's CA, or correct the address")
     if any(isinstance(cause, _NO_ANSWER) for cause in chain):
         # The libraries nest three of each other's texts; the outermost names the address, the innermost the reason.
-        message = f"{message.split(': HTTP')[0]}: {chain[-1]}"
+        message = f"{re.split(r': (?:HTTP|[(])', message)[0]}: {chain[-1]}"
         return TransientError(message, "no answer from the service: check the network and the address it is asked at")
     return ServiceError(message, hint)
 

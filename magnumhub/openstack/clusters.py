@@ -35,7 +35,7 @@ __all__ = ["find", "masters", "start", "wait"]
 
 T = TypeVar("T")
 
-_SETTLING_S = 10.0
+_SETTLING_S = 5.0
 """How long a new cluster may be unreadable, or a lost request unseen: 404, then 400, for up to 1 s (Magnum 23)."""
 
 # Magnum offers no watch. A tenth of the time waited so far costs little and finds the end soon; Magnum itself looks at

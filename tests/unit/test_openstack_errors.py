@@ -48,6 +48,7 @@ def magnum(status: int, detail: str) -> Exception:
         (neutron(404, "Network x could not be found."), RefusedError, "Network x could not be found. (HTTP 404)"),
         (neutron(403, "rule:create_floatingip is disallowed by policy"), AuthenticationError, "disallowed by policy"),
         (neutron(503, "busy"), TransientError, "busy (HTTP 503)"),
+        (magnum(403, "Resource limit exceeded: You have reached the maximum"), RefusedError, "maximum (HTTP 403)"),
         (magnum(404, "Unable to find keypair nope."), RefusedError, "Unable to find keypair nope."),
         (magnum(400, "Invalid input. Value: '0'. Must be 1"), RefusedError, "Value: '0'. Must be 1"),
         (magnum(400, "Invalid input for field/attribute master_count. Value: 'None'"), TransientError, "master_count"),
