@@ -44,15 +44,15 @@ class _Open:
     target: Endpoint
     sockets: list[socket.socket] = field(default_factory=list)
     server: asyncio.Server | None = None
-    connections: set[asyncio.Task[None]] = field(default_factory=set)
+    clients: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def close(self) -> None:
         if self.server is not None:
             self.server.close()
         for listening in self.sockets:
             listening.close()
-        for connection in self.connections:
-            connection.cancel()
+        for client in list(self.clients):
+            client.transport.abort()
 
 
 class DataPlane:
@@ -95,11 +95,9 @@ class DataPlane:
         opened = _Open(target)
 
         async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            if task is not None:
-                opened.connections.add(task)
-                task.add_done_callback(opened.connections.discard)
+            opened.clients.add(writer)
             await self._forward(target, reader, writer)
+            opened.clients.discard(writer)
 
         opened.server = await asyncio.start_server(accept, sock=listening)
         return opened

@@ -118,8 +118,10 @@ def matches(resource: Resource, filters: Iterable[tuple[str, str]]) -> bool:
     for field, value in filters:
         if field in resource:
             wanted[field].add(value)
-    return all(_text(resource[field]) in values for field, values in wanted.items())
+    return all(_is_among(resource[field], values) for field, values in wanted.items())
 
 
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _is_among(value: Any, texts: set[str]) -> bool:
+    if isinstance(value, bool):
+        return str(value).lower() in {text.lower() for text in texts}
+    return str(value) in texts

@@ -41,6 +41,7 @@ def service(cloud: Cloud, clusters: Clusters) -> Service:
             ("GET", "/v1", _version),
             ("GET", "/v1/", _version),
             ("GET", "/v1/clustertemplates", _templates),
+            ("GET", "/v1/clustertemplates/detail", _templates),
             ("GET", "/v1/clustertemplates/{id}", _template),
             ("GET", "/v1/clusters", _clusters),
             ("GET", "/v1/clusters/detail", _clusters_in_detail),
