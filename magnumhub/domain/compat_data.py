@@ -146,8 +146,8 @@ DASK_GATEWAY = (
 CHARTS = {"jupyterhub": JUPYTERHUB, "dask-gateway": DASK_GATEWAY}
 
 FIRST_COMPOSED = {"jupyterhub": "2.0.0", "dask-gateway": "2022.4.0"}
-"""The first charts that the composed values are for: roles exist from hub 2 on, and a chart that does not know hub.config
-would install a hub that lets everybody in."""
+"""The first charts that the composed values are for: roles exist from hub 2 on, and a chart that does not know
+hub.config would install a hub that lets everybody in."""
 
 FIRST_STRICT_VALUES = "1.2.0"
 """From this jupyterhub chart on, singleuser.storage.type is one of dynamic, static, none. Source: its values.schema."""

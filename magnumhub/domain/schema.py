@@ -1,4 +1,4 @@
-"""Writes the JSON Schema of a site file, so that an editor completes and checks it: python -m magnumhub.domain.schema."""
+"""Writes the JSON Schema of a site file, so that an editor completes it: python -m magnumhub.domain.schema."""
 
 from __future__ import annotations
 

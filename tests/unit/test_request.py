@@ -1,0 +1,48 @@
+"""The request to open a firewall: complete, so that nobody has to ask back."""
+
+from __future__ import annotations
+
+import pytest
+
+from magnumhub.domain.request import ingress_request, request_ports
+from magnumhub.domain.spec_file import load_site, parse_site
+
+EXAMPLE = load_site("deployments/example-site.yaml")
+
+
+def test_the_text_names_addresses_ports_whence_and_why() -> None:
+    text = ingress_request(
+        EXAMPLE, {"master": "192.0.2.1", "jupyterhub": "192.0.2.2"}, {"master": [22], "jupyterhub": [80, 443]}
+    )
+
+    assert text.startswith("To: cloud-support@example.org\nSubject: Please open the firewall for 2 floating IPs")
+    assert "192.0.2.1        TCP 22            from our administrators' network" in text
+    assert "192.0.2.2        TCP 80, 443       from wherever users are: JupyterHub" in text
+    assert "project iris-jupyter on iris" in text
+
+
+@pytest.mark.parametrize(
+    ("role", "values", "ports"),
+    [
+        ("master", {}, [22]),
+        ("jupyterhub", {}, [80, 443]),
+        (
+            "jupyterhub",
+            {"jupyterhub": {"proxy": {"service": {"disableHttpPort": True, "extraPorts": [{"port": 8443}]}}}},
+            [443, 8443],
+        ),
+        ("dask_gateway", {}, [80]),
+        ("dask_gateway", {"dask_gateway": {"traefik": {"service": {"ports": {"web": {"port": 8000}}}}}}, [8000]),
+        (
+            "dask_gateway",
+            {"dask_gateway": {"traefik": {"service": {"ports": {"web": {"port": 80}, "tcp": {"port": 8786}}}}}},
+            [80, 8786],
+        ),
+    ],
+)
+def test_the_ports_that_must_be_open(role: str, values: dict[str, dict[str, object]], ports: list[int]) -> None:
+    site = EXAMPLE.model_dump(mode="json")
+    for part, raw in values.items():
+        site[part]["values"] = raw
+
+    assert request_ports(parse_site(site), role) == ports
