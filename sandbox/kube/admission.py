@@ -1,4 +1,4 @@
-"""What the server decides itself when an object is written: addresses, a claim's class, finalizers, a definition's acceptance."""
+"""What the server decides itself when an object is written: addresses, a claim's class, acceptance of a definition."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Server-side apply, and the record of owners that every write leaves in metadata.managedFields.
 
-Helm 4 applies this way: a field that somebody else has set to another value since is a conflict (409), unless the request forces it.
+Helm 4 applies this way: a field that somebody else has set to another value since is a conflict (409), unless the
+request forces it.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def record_update(before: Obj | None, after: Obj, manager: str, subresource: str
 def apply(before: Obj | None, wanted: Obj, manager: str, force: bool, subresource: str) -> Obj:
     """What server-side apply makes of an object.
 
-    Raises: StatusError 409 naming every field that another manager owns with another value; apply with force to take them.
+    Raises: StatusError 409 naming every field that another manager owns with another value; `force` takes them.
     """
     mine = (manager, "Apply", subresource)
     owners = owners_of(before)

@@ -26,7 +26,7 @@ class Authority:
         self._key = serialization.load_pem_private_key(key, None)
 
     def sign(self, name: str, groups: list[str], sans: list[str] | None = None) -> tuple[bytes, bytes]:
-        """A certificate and its key, both PEM: of a server when `sans` are given, else of a client (CN = user, O = groups)."""
+        """A certificate and its key in PEM: of a server when `sans` are given, else of a client (CN = user, O = groups)."""
         key = ec.generate_private_key(ec.SECP256R1())
         attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
         subject = x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -64,7 +64,7 @@ class Authority:
         return context
 
     def kubelet_context(self) -> ssl.SSLContext:
-        """TLS towards nodes: shows who asks; a node's certificate is not checked, as a real API server does by default."""
+        """TLS towards nodes: shows who asks; as in a real API server's default, a node's certificate is not checked."""
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

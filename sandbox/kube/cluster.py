@@ -32,7 +32,8 @@ class KubeCluster:
         service_cidr: range of cluster IPs; its first address is that of Service `kubernetes`.
         sans: names and addresses in the serving certificate.
         wrap: lays middleware over the API, inside authentication: scope["state"]["user"] is there.
-        default_storage_class: whether there is one from the start, for Cinder volumes (Cluster API clouds); Heat clouds have none.
+        default_storage_class: whether there is one from the start, for Cinder volumes (Cluster API clouds have it,
+            Heat clouds have not).
         volume_hooks: makes and deletes the volumes behind claims; without it they exist in the cluster only.
     """
 
@@ -67,7 +68,7 @@ class KubeCluster:
         self._controllers.start()
 
     async def listen(self, host: str, port: int = 6443, admit: Callable[[str], bool] = lambda _: True) -> int:
-        """Serve the API on an address; peers that `admit` refuses get a reset. Returns the port, a free one for port 0."""
+        """Serve the API on an address; peers that `admit` refuses get a reset. Returns the port (a free one for 0)."""
         return await self._listener.listen(host, port, admit)
 
     async def unlisten(self, host: str) -> None:

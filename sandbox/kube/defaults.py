@@ -72,7 +72,6 @@ def _pod(pod: Obj) -> None:
     for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"):
         if not any(t.get("key") in (key, None) and t.get("effect") in ("NoExecute", None) for t in tolerations):
             tolerations.append({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300})
-    fill(pod, status={})
     fill(pod["status"], phase="Pending", qosClass=_quality(spec))
 
 
@@ -144,14 +143,14 @@ def _service(obj: Obj) -> None:
         fill(port, protocol="TCP", targetPort=port.get("port"))
         if not external:
             port.pop("nodePort", None)
-    fill(obj, status={"loadBalancer": {}})
+    fill(obj["status"], loadBalancer={})
     for ingress in obj["status"].get("loadBalancer", {}).get("ingress") or []:
         if ingress.get("ip"):
             fill(ingress, ipMode="VIP")
 
 
 def _namespace(obj: Obj) -> None:
-    fill(obj, spec={}, status={})
+    fill(obj, spec={})
     if "deletionTimestamp" not in obj["metadata"]:
         fill(obj["spec"], finalizers=["kubernetes"])
     fill(obj["status"], phase="Active")
@@ -165,12 +164,12 @@ def _secret(obj: Obj) -> None:
 
 def _claim(obj: Obj) -> None:
     fill(obj.setdefault("spec", {}), volumeMode="Filesystem", resources={})
-    fill(obj, status={"phase": "Pending"})
+    fill(obj["status"], phase="Pending")
 
 
 def _volume(obj: Obj) -> None:
     fill(obj.setdefault("spec", {}), volumeMode="Filesystem", persistentVolumeReclaimPolicy="Retain")
-    fill(obj, status={"phase": "Available"})
+    fill(obj["status"], phase="Available")
 
 
 def _storage_class(obj: Obj) -> None:

@@ -1,7 +1,7 @@
 """Who owns which field: sets of field paths, and metadata.managedFields made of them.
 
-A path is a tuple of steps as FieldsV1 writes them: `f:spec`, `k:{"name":"hub"}`, `v:"x"`; the set holds the leaves and the items of keyed
-lists. Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/
+A path is a tuple of steps as FieldsV1 writes them: `f:spec`, `k:{"name":"hub"}`, `v:"x"`; the set holds the leaves and
+the items of keyed lists. Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def value_step(value: Any) -> str:
 
 
 def paths_of(obj: dict[str, Any], subresource: str) -> dict[Path, Any]:
-    """All owned paths of an object with the values of the leaves (None for items); without status, or of status alone."""
+    """All owned paths of an object with their values (None for items); without status, or of status alone."""
     found: dict[Path, Any] = {}
     for name, value in obj.items():
         if name in ("apiVersion", "kind") or (name == "status") != (subresource == "status"):

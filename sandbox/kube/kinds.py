@@ -1,7 +1,7 @@
 """The resources that this API serves: a table of the built-in ones, and those that CustomResourceDefinitions add.
 
-A built-in resource is listed when somebody here acts on it or a chart carries it. Workloads without a controller here (StatefulSets,
-CronJobs) are left out on purpose: refused by name is better than stored and never run.
+A built-in resource is listed when somebody here acts on it or a chart carries it. Workloads without a controller here
+(StatefulSets, CronJobs) are left out on purpose: refused by name is better than stored and never run.
 """
 
 from __future__ import annotations

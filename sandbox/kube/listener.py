@@ -1,4 +1,4 @@
-"""Sockets of the API: TLS on several addresses, the client's certificate handed to the app, peers refused before any of it."""
+"""Sockets of the API: TLS on several addresses, the client's certificate handed to the app, unwanted peers reset."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What identifies the items of a list, for strategic merge and server-side apply.
 
-Source: x-kubernetes-list-map-keys and x-kubernetes-patch-merge-key in the OpenAPI documents of a Kubernetes 1.36 API. There the key hangs
-on the type; the name of the field tells it as well, except for `ports`.
+Source: x-kubernetes-list-map-keys and x-kubernetes-patch-merge-key in the OpenAPI documents of a Kubernetes 1.36 API.
+There the key hangs on the type; the name of the field tells it as well, except for `ports`.
 """
 
 from __future__ import annotations

@@ -154,7 +154,8 @@ class Objects:
     def delete(self, resource: Resource, namespace: str, name: str, options: Obj | None = None) -> tuple[Obj, bool]:
         """Take the object out, or mark it as going away; returns its last state and whether it is gone.
 
-        Pods on a node stay until the node confirms (grace period 0); what has finalizers stays until the last one is taken away.
+        Pods on a node stay until the node confirms (grace period 0); what has finalizers stays until the last one is
+        taken away.
         """
         options = options or {}
         old = self.get(resource, namespace, name)
@@ -201,7 +202,7 @@ class Objects:
                 )
             meta["namespace"] = namespace
             self._admission.namespace_takes(resource, namespace, meta["name"])
-        for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
+        for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"):
             meta.pop(name, None)
         meta |= {"uid": str(uuid.uuid4()), "creationTimestamp": ownership.now()}
         if resource.custom or resource.group not in _NO_GENERATION:
@@ -213,7 +214,7 @@ class Objects:
         return obj
 
     def _successor(self, resource: Resource, old: Obj, body: Obj, subresource: str) -> Obj:
-        """What a write makes of the stored object: the server's own fields stay, and so does what the path does not write."""
+        """What a write makes of the stored object: the server's own fields stay, so does what the path does not write."""
         old_meta = old["metadata"]
         meta = {**(body.get("metadata") or {}), **{k: old_meta[k] for k in _KEPT if k in old_meta}}
         for name in _KEPT:
@@ -282,7 +283,7 @@ def _desired(obj: Obj) -> Obj:
 
 
 def _with_policy(resource: Resource, finalizers: list[str], options: Obj) -> list[str]:
-    """Finalizers with the one that the propagation policy asks for; Jobs of batch/v1 orphan their pods unless told otherwise."""
+    """Finalizers with the one that the propagation policy asks for; a Job orphans its pods unless told otherwise."""
     policy = options.get("propagationPolicy") or ("Orphan" if resource.key == ("batch", "jobs") else "Background")
     if options.get("orphanDependents") is not None:
         policy = "Orphan" if options["orphanDependents"] else "Background"

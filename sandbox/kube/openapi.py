@@ -1,7 +1,8 @@
 """OpenAPI v3 documents, as thin as helm and kubectl allow.
 
-They look for two things: which kinds a version has, and whether the server validates fields itself (parameter fieldValidation). Schemas
-stay open; so kubectl computes its patches from the types built into it, because strategic merge is not offered here in writing.
+They look for two things: which kinds a version has, and whether the server validates fields itself (parameter
+fieldValidation). Schemas stay open: strategic merge is not offered here in writing, so that kubectl computes its patches
+from the types built into it.
 """
 
 from __future__ import annotations
@@ -82,6 +83,6 @@ def _operation(kind: dict[str, str], schema: str, action: str) -> dict[str, Any]
     }
     if action in ("post", "put", "patch"):
         types = ["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"]
-        body = {"content": dict.fromkeys(types, {"schema": {"type": "object"}}) if action == "patch" else content}
+        body = {"content": {t: {"schema": {"type": "object"}} for t in types} if action == "patch" else content}
         operation |= {"parameters": _PARAMETERS, "requestBody": body}
     return operation

@@ -1,6 +1,7 @@
 """All objects of one cluster, and the log of what happened to them.
 
-Objects in the store are never changed in place: a write puts a new dict. So readers, watches and the log share them without copying.
+Objects in the store are never changed in place: a write puts a new dict. So readers, watches and the log share them
+without copying.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl
 import orjson
 import yaml
 
-from sandbox.kube.errors import bad_request, unsupported_media
+from sandbox.kube import protobuf
+from sandbox.kube.errors import bad_request
 
 Obj = dict[str, Any]
 Scope = dict[str, Any]
@@ -74,8 +75,8 @@ class Request:
         raw = await self.body()
         if not raw:
             return None
-        if self.content_type == "application/vnd.kubernetes.protobuf":
-            raise unsupported_media(["application/json", "application/yaml"])
+        if self.content_type == protobuf.MEDIA_TYPE:
+            return protobuf.decode(raw)
         try:
             return orjson.loads(raw)
         except orjson.JSONDecodeError as error:

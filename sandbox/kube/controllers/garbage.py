@@ -60,7 +60,7 @@ class Garbage(Controller):
             self._delete_dependents(kind, obj)
 
     def _continue_owner(self, uid: str) -> None:
-        """A dependent is gone: its owner may be waiting for that. Owners are looked up by what still refers to them or is going."""
+        """A dependent is gone: its owner may be waiting for that."""
         for (group, resource), obj in self.store.everything():
             if obj["metadata"]["uid"] == uid and is_going(obj):
                 self.enqueue(("object", (group, resource, *key_of(obj))))

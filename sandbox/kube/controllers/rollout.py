@@ -1,4 +1,4 @@
-"""How many pods each ReplicaSet of a Deployment should have now: the arithmetic of a rolling update, as a pure function.
+"""How many pods each ReplicaSet of a Deployment should have now: the arithmetic of a rolling update.
 
 Source: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#rolling-update-deployment
 """
@@ -30,7 +30,8 @@ def rolling_sizes(
 ) -> tuple[int, list[int]]:
     """The next size of the new ReplicaSet and of the old ones, oldest first.
 
-    Never more than wanted + surge pods in all, never fewer than wanted - unavailable of them available; old pods that do not work go first.
+    Never more than wanted + surge pods in all, never fewer than wanted - unavailable of them available; old pods that
+    do not work go first.
     """
     surge = resolve(max_surge, wanted, up=True)
     unavailable = min(resolve(max_unavailable, wanted, up=False), wanted)

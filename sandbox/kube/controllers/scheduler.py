@@ -90,7 +90,7 @@ class Scheduler(Controller):
         return (storage_class or {}).get("volumeBindingMode") == "WaitForFirstConsumer"
 
     def _claims_bound(self, pod: Obj, node: str) -> bool:
-        """Whether all claims have volumes; those that waited for a pod are told of its node, which is when their volumes are made."""
+        """Whether all claims have volumes; those that wait for a pod are told of its node, and get them then."""
         unbound = [claim for _, claim in self._claims(pod) if claim and claim["status"].get("phase") != "Bound"]
         for claim in unbound:
             annotations = claim["metadata"].get("annotations") or {}
