@@ -260,7 +260,9 @@ def _states(conn: Connection, name: str) -> dict[str, str]:
 
 def _word(conn: Connection, cluster: dict[str, Any]) -> str:
     status, reason = cluster["status"], cluster.get("status_reason")
-    states = _states(conn, cluster["name"]) if rules.judge(status) == "building" else {}
+    if rules.judge(status) == "ready":
+        return str(status)
+    states = _states(conn, cluster["name"])
     active = sum(state == "ACTIVE" for state in states.values())
     return f"{status}{f' ({reason})' if reason else ''}" + (f", {active} of {len(states)} servers up" if states else "")
 
