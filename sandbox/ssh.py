@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Awaitable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 from asyncssh.forward import SSHForwarder
@@ -17,6 +19,7 @@ from sandbox.cloud import Cloud
 from sandbox.store import Resource
 
 USER = "core"
+_CHUNK = 1 << 16
 SERVER_MARK = "MAGNUMHUB_SANDBOX_SERVER"
 
 
@@ -96,11 +99,22 @@ class Machine:
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
-        await process.redirect(child.stdin, child.stdout, child.stderr, send_eof=False)
-        exit_code = await child.wait()
+        feeding = asyncio.create_task(_copy(process.stdin, child.stdin, close=True))
         # As sshd: the session ends when the command has and its output is closed.
-        await process.wait_closed() if process.is_closing() else await process.stdout.drain()
+        await asyncio.gather(_copy(child.stdout, process.stdout), _copy(child.stderr, process.stderr))
+        exit_code = await child.wait()
+        feeding.cancel()
         process.exit(exit_code if exit_code >= 0 else 128 - exit_code)
+
+
+async def _copy(reader: Any, writer: Any, *, close: bool = False) -> None:
+    """From one end to the other until either is gone."""
+    with contextlib.suppress(OSError, asyncssh.Error):
+        while data := await reader.read(_CHUNK):
+            writer.write(data)
+            await writer.drain()
+        if close:
+            writer.close()
 
 
 class _Login(asyncssh.SSHServer):
