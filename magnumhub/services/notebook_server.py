@@ -18,9 +18,9 @@ from magnumhub.services.http import ask, reason_of, wait_until
 _POLL_S = 0.5
 # The hub sends an empty line every 8 s into the stream of progress; a longer silence means that the connection is dead.
 _SILENCE_S = 15.0
-_SPAWN_HINT = (
-    "kubectl get pods and events in the hub's namespace say why; check image, storage class and room on the nodes"
-)
+# The hub waits for a quick spawn, 10 s by default, before it answers that it goes on.
+_SPAWN_REQUEST_S = 30.0
+_SPAWN_HINT = "the events of the user's pod say why: image, volume, room on the nodes"
 _STOP_HINT = "stop it on the hub's admin page, or delete the user's pod"
 
 
@@ -53,15 +53,29 @@ class NotebookServer:
         if self.state() is not None:
             report(f"stopping the server that {self.user} still had")
             self.stop(deadline_s=deadline_s)
-        answer = ask(
-            self._client, "POST", self._server, what="notebook server", accept=(201, 202, 400, 409, 500), json={}
-        )
-        if answer.status_code == 201:
-            return
-        if answer.status_code != 202:
-            said = self._failure() or reason_of(answer)
-            raise FailedError(f"notebook server of {self.user}: {said}", _SPAWN_HINT)
-        self._follow(end, deadline_s, report)
+        doubt = self._ask_for_start(min(_SPAWN_REQUEST_S, deadline_s))
+        if doubt is not None:
+            self._follow(end, deadline_s, doubt, report)
+
+    def _ask_for_start(self, timeout_s: float) -> str | None:
+        """None when the server is ready; else why it may not become so, empty when all is well so far.
+
+        A lost answer and a 500 prove nothing (hub 5.5.0 answers 500 to a spawn that goes on when its own wait of 10 s
+        ends at the wrong moment): what is there afterwards will tell.
+        """
+        try:
+            answer = ask(
+                self._client,
+                "POST",
+                self._server,
+                what="notebook server",
+                accept=(201, 202, 500),
+                json={},
+                timeout=timeout_s,
+            )
+        except TransientError as error:
+            return error.message
+        return {201: None, 202: ""}.get(answer.status_code, reason_of(answer))
 
     def state(self) -> dict[str, Any] | None:
         """The hub's model of the server (`ready`, `pending`, `url`); None when there is no server."""
@@ -114,59 +128,49 @@ class NotebookServer:
                 )
             time.sleep(_POLL_S)
 
-    def _follow(self, end: float, deadline_s: float, report: Report) -> None:
+    def _follow(self, end: float, deadline_s: float, doubt: str, report: Report) -> None:
         said: deque[str] = deque(maxlen=3)
-        while (left := end - time.monotonic()) > 0:
-            for event in self._events(left):
-                if event is None:
-                    if time.monotonic() > end:
-                        break
-                    continue
+        while time.monotonic() < end:
+            for event in self._events(end):
                 message = str(event.get("message", "")).strip()
                 if event.get("ready"):
                     return
                 if event.get("failed"):
                     raise FailedError(f"notebook server of {self.user}: {_told(message, said)}", _SPAWN_HINT)
-                if message and (not said or said[-1] != message):
+                if message and message not in said:
                     said.append(message)
                     report(message)
-                if time.monotonic() > end:
-                    break
-            if self._is_ready():
+            if self._is_ready(doubt):
                 return
             time.sleep(_POLL_S)
-        raise DeadlineError(
-            f"notebook server of {self.user}: {_told(f'not ready after {deadline_s:.0f} s', said)}", _SPAWN_HINT
-        )
+        message = _told(f"not ready after {deadline_s:.0f} s", said)
+        raise DeadlineError(f"notebook server of {self.user}: {message}", _SPAWN_HINT)
 
-    def _is_ready(self) -> bool:
+    def _is_ready(self, doubt: str) -> bool:
         try:
             state = self.state()
         except TransientError:
             return False
         if state is None:
-            raise FailedError(
-                f"notebook server of {self.user}: {self._failure() or 'the spawn ended and there is no server'}",
-                _SPAWN_HINT,
-            )
+            reason = doubt or "the spawn ended and there is no server"
+            raise FailedError(f"notebook server of {self.user}: {reason}", _SPAWN_HINT)
         return bool(state.get("ready"))
 
-    def _events(self, left_s: float) -> Iterator[dict[str, Any] | None]:
-        """The spawn's events as they come, None for each sign of life between them, until the hub ends the stream."""
-        timeout = httpx.Timeout(10.0, read=min(left_s, _SILENCE_S))
+    def _events(self, end: float) -> Iterator[dict[str, Any]]:
+        """The spawn's events as they come, until the hub ends the stream or `end` is there."""
+        timeout = httpx.Timeout(10.0, read=max(min(end - time.monotonic(), _SILENCE_S), 0.1))
         try:
             with self._client.stream("GET", f"{self._server}/progress", timeout=timeout) as stream:
                 if stream.status_code != 200:
                     return
                 for line in stream.iter_lines():
-                    yield json.loads(line[5:]) if line.startswith("data:") else None
+                    if line.startswith("data:"):
+                        yield json.loads(line[5:])
+                    if time.monotonic() > end:
+                        return
         except (httpx.HTTPError, ValueError):
             # A broken stream is not a broken spawn: the caller looks at the server's state and asks again.
             return
-
-    def _failure(self) -> str:
-        """Why the last spawn failed, where the hub still knows."""
-        return next((str(event.get("message")) for event in self._events(10.0) if event and event.get("failed")), "")
 
     def create_kernel(self) -> str:
         """Start a kernel of the server's default kind and return its id."""

@@ -39,6 +39,7 @@ from magnumhub.services.gateway import Gateway
 from magnumhub.services.hub import AUTH_HINT, Hub, HubUser, check_provider
 from magnumhub.services.notebook_server import NotebookServer
 
+_ANSWER_S = 30.0
 _STOP_S = 60.0
 _TOKEN_SLACK_S = 300
 _GITHUB_AUTHORIZE_URL = "https://github.com/login/oauth/authorize"
@@ -84,8 +85,7 @@ def verify(
     """
     started_at, start = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     run = _Verification(site, report)
-    timeout_s = min(float(site.limits_s.api), 30.0)
-    with Hub(hub_url, timeout_s=timeout_s) as hub:
+    with Hub(hub_url, timeout_s=run.timeout_s) as hub:
         run.check_hub(hub, releases.get("jupyterhub"))
         run.check_gateway(gateway_url, releases.get("dask-gateway"))
         if full and run.hub_version:
@@ -118,6 +118,7 @@ class _Verification:
     def __init__(self, site: Site, report: Report) -> None:
         self.site = site
         self.report = report
+        self.timeout_s = min(float(site.limits_s.api), _ANSWER_S)
         self.checks: list[Check] = []
         self.findings: list[Finding] = []
         self.hub_version: str | None = None
@@ -173,7 +174,7 @@ class _Verification:
         if gateway_url is None:
             self.skip(["gateway"], "the gateway has no public address; notebooks reach it inside the cluster")
             return
-        with self._check("gateway") as check, Gateway(gateway_url) as gateway:
+        with self._check("gateway") as check, Gateway(gateway_url, timeout_s=self.timeout_s) as gateway:
             gateway.health()
             self.gateway_version = gateway.version()
             check.summary = f"Dask Gateway {self.gateway_version} at {gateway_url}"
@@ -186,7 +187,7 @@ class _Verification:
             with self._check("notebook") as check:
                 user = stack.enter_context(self._log_in(hub, access))
                 self._use_notebook(user.server, check)
-            if user and gateway_url:
+            if user and gateway_url and self.gateway_version:
                 self._compute_on_runner(gateway_url, user.token)
         self._judge_computation()
 
