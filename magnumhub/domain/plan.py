@@ -75,6 +75,9 @@ def plan_changes(
 
 def _addresses(site: Site, facts: CloudFacts, template: Template | None) -> Iterator[Change]:
     ask = site.network.ingress.approval == "ask"
+    if template is not None and template.floating_ip_enabled and site.network.floating_ips.master == "auto":
+        action: PlanAction = "keep" if our_clusters(facts.magnum_clusters) else "create"
+        yield Change(resource="address master", action=action, reason="Magnum gives it one, which is adopted")
     for role in roles_wanted(site, template):
         address, wanted = address_of(site, role, facts.floating_ips), getattr(site.network.floating_ips, role)
         resource = f"address {role}"

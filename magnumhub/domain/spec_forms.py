@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -63,8 +63,10 @@ def expected(words: str) -> PydanticCustomError:
 
 
 def _time_zone(value: str) -> str:
-    if value not in available_timezones():
-        raise expected("a time zone such as Europe/London or UTC")
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+        raise expected("a time zone such as Europe/London or UTC") from error
     return value
 
 

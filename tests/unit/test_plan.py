@@ -137,3 +137,11 @@ def test_what_blocks_comes_first() -> None:
 
     assert [c.resource for c in plan.changes if c.action == "blocked"] == ["preflight quota", "cluster iris-cam"]
     assert plan.changes[0].reason == "too little. Ask."
+
+
+@pytest.mark.parametrize(("facts", "action"), [(NOTHING, "create"), (UP, "keep")], ids=["new", "there"])
+def test_the_address_that_magnum_gives_a_master(facts: CloudFacts, action: str) -> None:
+    plan = planned(facts, template=TEMPLATE.model_copy(update={"floating_ip_enabled": True}))
+
+    assert plan.changes[0].resource == "address master"
+    assert (plan.changes[0].action, plan.changes[0].reason) == (action, "Magnum gives it one, which is adopted")
