@@ -156,9 +156,4 @@ def with_inputs(command: str, inputs: Mapping[str, str]) -> str:
 
 def _script(command: str, names: list[str]) -> str:
     inside = with_inputs(command, {name: f"{_INPUTS}/{name}" for name in names})
-    return (
-        "umask 077\n"
-        "touch started\n"
-        f"{{ {with_inputs(command, {name: f'{_INPUTS}/{name}' for name in names})}; }} >/dev/null 2>err\n"
-        "echo $? >ended.part && mv ended.part ended\n"
-    )
+    return f"umask 077\ntouch started\n{{ {inside}; }} >/dev/null 2>err\necho $? >ended.part && mv ended.part ended\n"
