@@ -55,8 +55,11 @@ class Agent:
                 group.create_task(self._renew())
                 group.create_task(self._follow())
         finally:
-            for task in self._tasks.values():
+            tasks = list(self._tasks.values())
+            for task in tasks:
                 task.cancel()
+            if tasks:
+                await asyncio.wait(tasks)
 
     async def _register(self) -> None:
         """Make the Node object, or make an earlier one agree."""

@@ -82,7 +82,7 @@ class Pod:
         self._ended.set()
 
     async def run(self) -> None:
-        """Run the pod until it is deleted, and then delete it."""
+        """Run the pod until it is deleted, and then delete it; when cancelled, end its processes."""
         self.update(self.object)
         reporter = asyncio.create_task(self._report())
         life = asyncio.create_task(self._live())
@@ -93,7 +93,8 @@ class Pod:
         finally:
             for task in (life, reporter):
                 task.cancel()
-            await asyncio.gather(life, reporter, return_exceptions=True)
+            await asyncio.wait([life, reporter])
+            await self._stop_containers(0)
             self._machine.addresses.release(self._address)
             self._events.forget(self.object["metadata"]["uid"])
             await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
@@ -163,8 +164,7 @@ class Pod:
 
     async def _stop(self) -> None:
         meta = self.object["metadata"]
-        grace_s = float(meta.get("deletionGracePeriodSeconds") or 0)
-        await asyncio.gather(*(container.stop(grace_s) for container in [*self.init, *self.main]))
+        await self._stop_containers(float(meta.get("deletionGracePeriodSeconds") or 0))
         options = {"gracePeriodSeconds": 0, "preconditions": {"uid": meta["uid"]}}
         delay = _RETRY_FIRST_S
         while True:
@@ -177,6 +177,9 @@ class Pod:
                 log.info("delete %s: %s", self._path, error)
             await asyncio.sleep(delay)
             delay = min(delay * 2, _RETRY_MOST_S)
+
+    async def _stop_containers(self, grace_s: float) -> None:
+        await asyncio.gather(*(container.stop(grace_s) for container in [*self.init, *self.main]))
 
     async def _report(self) -> None:
         """Tell the API each change, until it takes it."""

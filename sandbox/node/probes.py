@@ -7,7 +7,6 @@ is where most of a real cluster's start-up time goes. What a failure means is co
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 import time
 from collections.abc import Awaitable, Callable
@@ -116,10 +115,9 @@ async def until_dead(probe: Object, attempt: Attempt) -> str:
         await asyncio.sleep(probe.get("periodSeconds", 10))
 
 
-async def cancelled(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel and wait."""
-    for task in tasks:
-        task.cancel()
-    for task in tasks:
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+async def cancelled(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end, without taking a cancellation of the caller for the task's."""
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()
