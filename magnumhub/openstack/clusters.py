@@ -87,12 +87,7 @@ def start(
     request = rules.create_request(site, template=template, driver=driver)
     uuid = _create(magnum, request)
     report(f"asked Magnum for {request['node_count']} nodes and {request['master_count']} master")
-    created = _patiently(lambda: _get(magnum, uuid))
-    if wrong := rules.differences(site, created, driver):
-        raise ServiceError(
-            f"Magnum made cluster {site.name} otherwise than it was asked: {'; '.join(wrong)}",
-            "this Magnum or its policy overrides the request; nothing runs on the cluster yet: delete it",
-        )
+    created = _shown_as_asked(magnum, uuid, site, driver)
     return _settled(magnum, _result(magnum, created, "created"), report)
 
 
@@ -195,6 +190,21 @@ def _create(magnum: MagnumClient, request: dict[str, Any]) -> str:
                 return str(found["uuid"])
             time.sleep(1)
         raise
+
+
+def _shown_as_asked(magnum: MagnumClient, uuid: str, site: Site, driver: Driver) -> dict[str, Any]:
+    """Verify the new cluster; Magnum writes its node groups one after the other, and shows 0 nodes meanwhile."""
+    give_up = time.monotonic() + _SETTLING_S
+    created = _patiently(lambda: _get(magnum, uuid))
+    while wrong := rules.differences(site, created, driver):
+        if time.monotonic() > give_up:
+            raise ServiceError(
+                f"Magnum made cluster {site.name} otherwise than it was asked: {'; '.join(wrong)}",
+                "this Magnum or its policy overrides the request; nothing runs on the cluster yet: delete it",
+            )
+        time.sleep(0.2)
+        created = _patiently(lambda: _get(magnum, uuid))
+    return created
 
 
 def _dispose_of_failed(
