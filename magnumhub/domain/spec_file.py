@@ -123,8 +123,8 @@ def _syntax_problem(error: yaml.YAMLError) -> Problem:
 
 
 def _duplicates(node: yaml.Node, path: tuple[str, ...], seen: frozenset[int] = frozenset()) -> Iterator[Problem]:
-    if id(node) in seen:  # an alias inside its own anchor
-        return
+    if id(node) in seen:
+        raise yaml.composer.ComposerError(None, None, "an anchor contains itself", node.start_mark)
     seen = seen | {id(node)}
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):

@@ -72,7 +72,7 @@ def _given(detail: ErrorDetails, path: Sequence[str]) -> str:
     kind, value = detail["type"], detail["input"]
     if kind == "missing":
         return "nothing"
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "invalid_key"):
         return "an unknown key"
     if any(is_secret_key(key) for key in path) and value is not None:
         return "something that is not shown, as it may be a secret"
@@ -91,7 +91,7 @@ def _expected(
     about = f" ({field.description})" if field is not None and field.description else ""
     if kind == "expected":
         return str(context["words"])
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "invalid_key"):
         return _known_keys(path[-1], models)
     if kind.startswith("model_") and field is not None and SecretRef in _models_in(field.annotation):
         return f"{{env: NAME}}, {{file: PATH}} or {{block: NAME}}{about}"

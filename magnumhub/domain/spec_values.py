@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from magnumhub.domain.errors import Problem
@@ -21,6 +21,28 @@ _GATEWAY_OWNED = {
     "gateway.backend.namespace": "dask_gateway.namespace",
 }
 """Paths in the charts' values that a field of the site says already -> that field."""
+
+
+def _is_port(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 65536
+
+
+_SHAPES: dict[str, dict[str, tuple[Callable[[Any], bool], str]]] = {
+    "jupyterhub.values": {
+        "proxy.service": (lambda value: isinstance(value, Mapping), "keys and values"),
+        "proxy.service.extraPorts": (
+            lambda value: isinstance(value, list) and all(_is_port(value_at(item, "port")) for item in value),
+            "a list of ports of a Service, each with a number as its port",
+        ),
+        "hub.baseUrl": (lambda value: isinstance(value, str), "text, such as /"),
+    },
+    "dask_gateway.values": {
+        "traefik.service.ports.web.port": (_is_port, "a number from 1 to 65535"),
+        "traefik.service.ports.tcp.port": (lambda value: value == "web" or _is_port(value), "web, or a number"),
+        "gateway.prefix": (lambda value: isinstance(value, str), "text, such as /"),
+    },
+}
+"""Paths in the charts' values that the wiring reads -> what may stand there."""
 
 
 def raw_value_problems(
@@ -44,6 +66,10 @@ def raw_value_problems(
         ("dask_gateway.values", dask_gateway.values, _GATEWAY_OWNED, gateway_is),
     ):
         yield from _plain_secrets(values, part)
+        for path, (is_right, expected) in _SHAPES[part].items():
+            given = value_at(values, path)
+            if given is not None and not is_right(given):
+                yield Problem(f"{part}.{path}", repr(given), expected)
         for path, field in owned.items():
             if value_at(values, path) is not None:
                 yield Problem(f"{part}.{path}", "a value of its own", f"the site's field instead: {field}")

@@ -9,7 +9,7 @@ from typing import Any
 from magnumhub.domain.redaction import secret_reference
 
 
-def value_at(values: Mapping[str, Any], path: str, default: Any = None) -> Any:
+def value_at(values: Any, path: str, default: Any = None) -> Any:
     """The value under a dotted path; the default where there is none or it is null."""
     found: Any = values
     for key in path.split("."):

@@ -30,9 +30,6 @@ CHECK_USER = "magnumhub-check"
 CHECK_SERVICE = "magnumhub"
 """The hub's service whose token makes the check's user and short-lived tokens for it, and may do nothing else."""
 
-STORAGE_CLASS = "magnumhub"
-"""The StorageClass that is made where a cloud has the Cinder driver and no class."""
-
 _HUB_PORT = 8081
 _TRAEFIK_PORTS = (8000, 8786)
 """Where the gateway's proxy listens in its pod, whatever its Service says: network policies are about pods."""

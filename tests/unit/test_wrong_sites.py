@@ -50,6 +50,7 @@ FIELDS: list[tuple[str, dict[str, Any], str, str]] = [
     ("key left out", {"project": NOTHING}, "project", "this key"),
     ("section left out", {"image": NOTHING}, "image", "this key"),
     ("section without keys", {"network": None}, "network", "keys and values"),
+    ("key that is a number", {"health": {1: 2}}, "health.1", "one of cron"),
     ("section that is a list", {"limits_s": [60]}, "limits_s", "keys and values"),
     ("name with capitals", {"name": "Iris"}, "name", "lowercase letters"),
     ("name too long", {"name": "a" * 41}, "name", "at most 40"),
@@ -243,6 +244,18 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any], str, str]] = [
         "dask_gateway.auth",
     ),
     (
+        "port that is no number",
+        {"dask_gateway.values": {"traefik": {"service": {"ports": {"web": {"port": "http"}}}}}},
+        "dask_gateway.values.traefik.service.ports.web.port",
+        "a number from 1 to 65535",
+    ),
+    (
+        "ports that are no list",
+        {"jupyterhub.values": {"proxy": {"service": {"extraPorts": {"port": 8080}}}}},
+        "jupyterhub.values.proxy.service.extraPorts",
+        "a list of ports",
+    ),
+    (
         "secret in raw values",
         {"jupyterhub.values": {"proxy": {"secretToken": "abcdef"}}},
         "jupyterhub.values.proxy.secretToken",
@@ -343,8 +356,10 @@ def test_a_file_that_holds_no_site(tmp_path: Path, text: str) -> None:
     assert (problem.field, problem.expected) == ("site", "keys and values: name, cloud, …")
 
 
-def test_an_anchor_inside_itself_ends(tmp_path: Path) -> None:
-    assert read(tmp_path, "cluster: &a\n  labels: *a\n")
+def test_an_anchor_inside_itself_is_refused(tmp_path: Path) -> None:
+    (problem,) = read(tmp_path, "jupyterhub:\n  values: &a\n    x: *a\n")
+
+    assert (problem.field, problem.given) == ("line 2, column 11", "an anchor contains itself")
 
 
 def test_a_file_that_is_not_there_names_the_sites_there_are(tmp_path: Path) -> None:
