@@ -223,10 +223,14 @@ class ChartSpec(Spec):
 
 
 class HttpsOff(Spec):
+    """Plain http: for trials, or inside a network of your own."""
+
     kind: Literal["off"] = Field(description="Plain http.")
 
 
 class HttpsLetsEncrypt(Spec):
+    """A certificate that the hub's proxy gets and renews itself."""
+
     kind: Literal["letsencrypt"] = Field(
         description="A certificate from Let's Encrypt; hostname must lead to the address."
     )
@@ -236,11 +240,15 @@ class HttpsLetsEncrypt(Spec):
 
 
 class HttpsSecret(Spec):
+    """A certificate that you keep in a Secret."""
+
     kind: Literal["secret"] = Field(description="A certificate of yours in a Secret of the hub's namespace.")
     secret_name: Namespace = Field(description="Name of that Secret (type kubernetes.io/tls).")
 
 
 class HttpsOffload(Spec):
+    """https ends before the load balancer."""
+
     kind: Literal["offload"] = Field(description="Something before the load balancer ends https.")
 
 
@@ -250,6 +258,8 @@ _ADMINS = "User names that administer the hub."
 
 
 class OidcAuth(Spec):
+    """Login at an OpenID Connect provider."""
+
     kind: Literal["oidc"] = Field(description="Any OpenID Connect provider.")
     client_id: Text = Field(description="The hub's client id at the provider.")
     client_secret: SecretRef = Field(description="Where the client secret is.")
@@ -263,6 +273,8 @@ class OidcAuth(Spec):
 
 
 class GithubAuth(Spec):
+    """Login with GitHub."""
+
     kind: Literal["github"] = Field(description="GitHub accounts.")
     client_id: Text = Field(description="The OAuth app's client id.")
     client_secret: SecretRef = Field(description="Where the client secret is.")
@@ -274,6 +286,8 @@ class GithubAuth(Spec):
 
 
 class DummyAuth(Spec):
+    """Login with one password for everybody."""
+
     kind: Literal["dummy"] = Field(description="One password for everybody: for trials only.")
     password: SecretRef = Field(description="Where the password is.")
     allow: Allow = Field(description=_ALLOW)

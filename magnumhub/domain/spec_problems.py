@@ -120,5 +120,6 @@ def _known_keys(key: str, models: Sequence[type[BaseModel]]) -> str:
     close = difflib.get_close_matches(key, known, n=1)
     if close:
         return f"{close[0]}, perhaps"
-    of_kind = f" with kind {_tags(models[0])[0]}" if len(models) == 1 and _tags(models[0]) else ""
-    return f"one of {', '.join(dict.fromkeys(known))}{of_kind}"
+    if known == ["kind"]:
+        return f"no other key, as the kind is {_tags(models[0])[0]}"
+    return f"one of {', '.join(dict.fromkeys(known))}"

@@ -46,23 +46,23 @@ def contradictions(parts: Mapping[str, Any]) -> Iterator[Problem]:
     Args:
         parts: top-level key to its validated value; parts that are wrong by themselves are left out.
     """
-    for rule in RULES:
+    for rule in _RULES:
         names = list(inspect.signature(rule).parameters)
         if all(name in parts for name in names):
             yield from rule(*(parts[name] for name in names))
 
 
-def masters_are_odd(cluster: ClusterSpec) -> Iterator[Problem]:
+def _masters_are_odd(cluster: ClusterSpec) -> Iterator[Problem]:
     if cluster.master_count % 2 == 0:
         yield Problem("cluster.master_count", str(cluster.master_count), "an odd number: etcd needs a majority")
 
 
-def our_label_is_ours(cluster: ClusterSpec) -> Iterator[Problem]:
+def _our_label_is_ours(cluster: ClusterSpec) -> Iterator[Problem]:
     if OUR_LABEL in cluster.labels:
         yield Problem(f"cluster.labels.{OUR_LABEL}", "a value", "no such label: it marks whose the cluster is")
 
 
-def storage_needs_cinder(cluster: ClusterSpec, storage: StorageSpec) -> Iterator[Problem]:
+def _storage_needs_cinder(cluster: ClusterSpec, storage: StorageSpec) -> Iterator[Problem]:
     wanted = cluster.magnum_labels().get("cinder_csi_enabled")
     if storage.kind == "dynamic" and storage.storage_class == "default" and wanted == "false":
         yield Problem(
@@ -72,12 +72,12 @@ def storage_needs_cinder(cluster: ClusterSpec, storage: StorageSpec) -> Iterator
         )
 
 
-def hub_has_an_address(network: NetworkSpec) -> Iterator[Problem]:
+def _hub_has_an_address(network: NetworkSpec) -> Iterator[Problem]:
     if network.floating_ips.jupyterhub == "none":
         yield Problem("network.floating_ips.jupyterhub", "none", "auto or an address: users must reach the hub")
 
 
-def addresses_differ(network: NetworkSpec) -> Iterator[Problem]:
+def _addresses_differ(network: NetworkSpec) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for role, address in network.floating_ips:
         if address in seen and address not in ("auto", "none"):
@@ -86,35 +86,35 @@ def addresses_differ(network: NetworkSpec) -> Iterator[Problem]:
         seen.setdefault(address, role)
 
 
-def asking_needs_somebody(network: NetworkSpec) -> Iterator[Problem]:
+def _asking_needs_somebody(network: NetworkSpec) -> Iterator[Problem]:
     if network.ingress.approval == "ask" and network.ingress.request_to is None:
         yield Problem("network.ingress.request_to", "nothing, with approval: ask", "whom to ask, or approval: open")
 
 
-def ssh_needs_a_way(network: NetworkSpec, access: AccessSpec) -> Iterator[Problem]:
+def _ssh_needs_a_way(network: NetworkSpec, access: AccessSpec) -> Iterator[Problem]:
     if access.via == "master" and network.floating_ips.master == "none" and access.jump_host is None:
         yield Problem(
             "network.floating_ips.master", "none, with access.via: master", "auto, an address, or an access.jump_host"
         )
 
 
-def no_ssh_no_address(network: NetworkSpec, access: AccessSpec) -> Iterator[Problem]:
+def _no_ssh_no_address(network: NetworkSpec, access: AccessSpec) -> Iterator[Problem]:
     if access.via == "kubeconfig" and network.floating_ips.master not in ("auto", "none"):
         given = f"{network.floating_ips.master}, with access.via: kubeconfig"
         yield Problem("network.floating_ips.master", given, "none: nothing goes through the master then")
 
 
-def no_ssh_no_jump(access: AccessSpec) -> Iterator[Problem]:
+def _no_ssh_no_jump(access: AccessSpec) -> Iterator[Problem]:
     if access.via == "kubeconfig" and access.jump_host is not None:
         yield Problem("access.jump_host", "a host, with access.via: kubeconfig", "null: a jump host is for ssh only")
 
 
-def no_ssh_no_helm_on_the_master(access: AccessSpec, helm: HelmSpec) -> Iterator[Problem]:
+def _no_ssh_no_helm_on_the_master(access: AccessSpec, helm: HelmSpec) -> Iterator[Problem]:
     if access.via == "kubeconfig" and helm.run_on == "master":
         yield Problem("helm.run_on", "master, with access.via: kubeconfig", "auto or runner")
 
 
-def downloads_are_pinned(access: AccessSpec, helm: HelmSpec) -> Iterator[Problem]:
+def _downloads_are_pinned(access: AccessSpec, helm: HelmSpec) -> Iterator[Problem]:
     on_the_runner = helm.run_on == "runner" or access.via == "kubeconfig"
     if helm.source == "download" and helm.sha256 is None and not (on_the_runner and helm.path):
         yield Problem(
@@ -124,17 +124,17 @@ def downloads_are_pinned(access: AccessSpec, helm: HelmSpec) -> Iterator[Problem
         )
 
 
-def a_path_is_used(helm: HelmSpec) -> Iterator[Problem]:
+def _a_path_is_used(helm: HelmSpec) -> Iterator[Problem]:
     if helm.path and helm.source == "download" and helm.run_on == "master":
         yield Problem("helm.path", f"{helm.path!r}, with source: download on the master", "null, or source: upload")
 
 
-def images_have_one_tag(image: ImageSpec) -> Iterator[Problem]:
+def _images_have_one_tag(image: ImageSpec) -> Iterator[Problem]:
     if image.tag == "latest":
         yield Problem("image.tag", "'latest'", "a tag that never moves, or notebooks and workers drift apart")
 
 
-def https_needs_a_name(jupyterhub: JupyterHubSpec) -> Iterator[Problem]:
+def _https_needs_a_name(jupyterhub: JupyterHubSpec) -> Iterator[Problem]:
     if not isinstance(jupyterhub.https, HttpsOff) and jupyterhub.hostname is None:
         yield Problem(
             "jupyterhub.hostname",
@@ -143,7 +143,7 @@ def https_needs_a_name(jupyterhub: JupyterHubSpec) -> Iterator[Problem]:
         )
 
 
-def public_names_only(jupyterhub: JupyterHubSpec) -> Iterator[Problem]:
+def _public_names_only(jupyterhub: JupyterHubSpec) -> Iterator[Problem]:
     hostname = jupyterhub.hostname or ""
     if jupyterhub.https.kind == "letsencrypt" and hostname.endswith((".local", ".internal", ".lan", ".test")):
         yield Problem(
@@ -151,7 +151,7 @@ def public_names_only(jupyterhub: JupyterHubSpec) -> Iterator[Problem]:
         )
 
 
-def somebody_may_log_in(jupyterhub: JupyterHubSpec) -> Iterator[Problem]:
+def _somebody_may_log_in(jupyterhub: JupyterHubSpec) -> Iterator[Problem]:
     auth = jupyterhub.auth
     organizations = auth.allowed_organizations if isinstance(auth, GithubAuth) else ()
     if not auth.allow and not auth.admins and not organizations:
@@ -163,12 +163,12 @@ def somebody_may_log_in(jupyterhub: JupyterHubSpec) -> Iterator[Problem]:
         )
 
 
-def openid_is_asked_for(jupyterhub: JupyterHubSpec) -> Iterator[Problem]:
+def _openid_is_asked_for(jupyterhub: JupyterHubSpec) -> Iterator[Problem]:
     if isinstance(jupyterhub.auth, OidcAuth) and "openid" not in jupyterhub.auth.scope:
         yield Problem("jupyterhub.auth.scope", f"{list(jupyterhub.auth.scope)}", "openid among them")
 
 
-def namespaces_differ(jupyterhub: JupyterHubSpec, dask_gateway: DaskGatewaySpec) -> Iterator[Problem]:
+def _namespaces_differ(jupyterhub: JupyterHubSpec, dask_gateway: DaskGatewaySpec) -> Iterator[Problem]:
     if jupyterhub.namespace == dask_gateway.namespace:
         yield Problem(
             "dask_gateway.namespace",
@@ -177,19 +177,19 @@ def namespaces_differ(jupyterhub: JupyterHubSpec, dask_gateway: DaskGatewaySpec)
         )
 
 
-def namespaces_are_ours(jupyterhub: JupyterHubSpec, dask_gateway: DaskGatewaySpec) -> Iterator[Problem]:
+def _namespaces_are_ours(jupyterhub: JupyterHubSpec, dask_gateway: DaskGatewaySpec) -> Iterator[Problem]:
     for part, namespace in (("jupyterhub", jupyterhub.namespace), ("dask_gateway", dask_gateway.namespace)):
         if namespace == "default" or namespace.startswith("kube-"):
             yield Problem(f"{part}.namespace", namespace, "a namespace of its own: it is removed with the site")
 
 
-def workers_fit(health: HealthSpec, dask_gateway: DaskGatewaySpec) -> Iterator[Problem]:
+def _workers_fit(health: HealthSpec, dask_gateway: DaskGatewaySpec) -> Iterator[Problem]:
     most = dask_gateway.worker.per_cluster_max
     if health.workers > most:
         yield Problem("health.workers", str(health.workers), f"at most dask_gateway.worker.per_cluster_max, {most}")
 
 
-def chunks_fit(health: HealthSpec, dask_gateway: DaskGatewaySpec) -> Iterator[Problem]:
+def _chunks_fit(health: HealthSpec, dask_gateway: DaskGatewaySpec) -> Iterator[Problem]:
     if health.chunk > health.array_size:
         yield Problem("health.chunk", str(health.chunk), f"at most health.array_size, {health.array_size}")
         return
@@ -204,7 +204,7 @@ def chunks_fit(health: HealthSpec, dask_gateway: DaskGatewaySpec) -> Iterator[Pr
         )
 
 
-def waiting_is_not_idling(dask_gateway: DaskGatewaySpec, limits_s: LimitsSpec) -> Iterator[Problem]:
+def _waiting_is_not_idling(dask_gateway: DaskGatewaySpec, limits_s: LimitsSpec) -> Iterator[Problem]:
     if dask_gateway.idle_timeout_s <= limits_s.workers:
         yield Problem(
             "dask_gateway.idle_timeout_s",
@@ -213,7 +213,7 @@ def waiting_is_not_idling(dask_gateway: DaskGatewaySpec, limits_s: LimitsSpec) -
         )
 
 
-def storage_is_said_once(storage: StorageSpec, jupyterhub: JupyterHubSpec) -> Iterator[Problem]:
+def _storage_is_said_once(storage: StorageSpec, jupyterhub: JupyterHubSpec) -> Iterator[Problem]:
     kind = value_at(jupyterhub.values, "hub.db.type")
     if isinstance(storage, EphemeralStorage) and kind == "sqlite-pvc":
         yield Problem(
@@ -221,35 +221,35 @@ def storage_is_said_once(storage: StorageSpec, jupyterhub: JupyterHubSpec) -> It
         )
 
 
-def raw_values_agree(
+def _raw_values_agree(
     network: NetworkSpec, image: ImageSpec, jupyterhub: JupyterHubSpec, dask_gateway: DaskGatewaySpec
 ) -> Iterator[Problem]:
     yield from raw_value_problems(network.floating_ips, image, jupyterhub, dask_gateway)
 
 
-RULES: tuple[Rule, ...] = (
-    masters_are_odd,
-    our_label_is_ours,
-    storage_needs_cinder,
-    hub_has_an_address,
-    addresses_differ,
-    asking_needs_somebody,
-    ssh_needs_a_way,
-    no_ssh_no_address,
-    no_ssh_no_jump,
-    no_ssh_no_helm_on_the_master,
-    downloads_are_pinned,
-    a_path_is_used,
-    images_have_one_tag,
-    https_needs_a_name,
-    public_names_only,
-    somebody_may_log_in,
-    openid_is_asked_for,
-    namespaces_differ,
-    namespaces_are_ours,
-    workers_fit,
-    chunks_fit,
-    waiting_is_not_idling,
-    storage_is_said_once,
-    raw_values_agree,
+_RULES: tuple[Rule, ...] = (
+    _masters_are_odd,
+    _our_label_is_ours,
+    _storage_needs_cinder,
+    _hub_has_an_address,
+    _addresses_differ,
+    _asking_needs_somebody,
+    _ssh_needs_a_way,
+    _no_ssh_no_address,
+    _no_ssh_no_jump,
+    _no_ssh_no_helm_on_the_master,
+    _downloads_are_pinned,
+    _a_path_is_used,
+    _images_have_one_tag,
+    _https_needs_a_name,
+    _public_names_only,
+    _somebody_may_log_in,
+    _openid_is_asked_for,
+    _namespaces_differ,
+    _namespaces_are_ours,
+    _workers_fit,
+    _chunks_fit,
+    _waiting_is_not_idling,
+    _storage_is_said_once,
+    _raw_values_agree,
 )

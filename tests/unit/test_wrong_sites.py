@@ -81,7 +81,7 @@ FIELDS: list[tuple[str, dict[str, Any], str, str]] = [
         "key of another kind",
         {"storage": {"kind": "ephemeral", "class": "fast"}},
         "storage.class",
-        "one of kind with kind ephemeral",
+        "no other key, as the kind is ephemeral",
     ),
     ("helm's version with v", {"helm.version": "v4.1.4"}, "helm.version", "such as 4.1.4"),
     ("digest too short", {"helm.sha256": "abc"}, "helm.sha256", "64 hexadecimal digits"),
