@@ -34,20 +34,28 @@ _UNITS = {"gigabytes": " GiB of volumes", "ram_mib": " MiB of memory", "floating
 Rule = Callable[[Site, CloudFacts, Template | None], Iterator[Finding]]
 
 
-def judge_preflight(site: Site, facts: CloudFacts) -> list[Finding]:
-    """Every problem that the cloud's word shows already, the worst first; nothing Unhealthy: provision may begin."""
-    template, refusal = template_of(site, facts)
+def judge_preflight(site: Site, facts: CloudFacts, *, replace_failed: bool = False) -> list[Finding]:
+    """Every problem that the cloud's word shows already, the worst first; nothing Unhealthy: provision may begin.
+
+    Args:
+        replace_failed: a cluster that failed to be created will be replaced, so that it is no problem.
+    """
+    template, refusal = template_of(site, facts, replace_failed=replace_failed)
     findings = [refusal] if refusal else []
+    findings += judge_clusters(site, facts, replace_failed=replace_failed)
     for rule in _RULES:
         findings += rule(site, facts, template)
     return worst_first(findings)
 
 
-def template_of(site: Site, facts: CloudFacts) -> tuple[Template | None, Finding | None]:
-    """The template of the cluster that is there, else the one that will be chosen, else why there is none."""
+def template_of(
+    site: Site, facts: CloudFacts, *, replace_failed: bool = False
+) -> tuple[Template | None, Finding | None]:
+    """The template of the cluster that is there and stays, else the one that will be chosen, else why there is none."""
     if facts.templates is None:
         return None, None
-    ours = next(iter(our_clusters(facts.magnum_clusters)), None)
+    there = our_clusters(facts.magnum_clusters)
+    ours = next((c for c in there if not (replace_failed and c.status == "CREATE_FAILED")), None)
     if ours is not None:
         return next((t for t in facts.templates if ours.template in (t.uuid, t.name)), None), None
     try:
@@ -180,7 +188,6 @@ def _unseen(site: Site, facts: CloudFacts, template: Template | None) -> Iterato
 
 def _on_site(site: Site, facts: CloudFacts, template: Template | None) -> Iterator[Finding]:
     yield from judge_addresses(site, facts, template)
-    yield from judge_clusters(site, facts)
     yield from judge_settings(site)
 
 

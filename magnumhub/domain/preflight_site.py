@@ -49,8 +49,8 @@ def _judge_given(site: Site, field: str, role: str, address: AddressFacts) -> It
         yield _finding("Unhealthy", Category.ADDRESS, summary, "Give each role an address of its own.")
 
 
-def judge_clusters(site: Site, facts: CloudFacts) -> Iterator[Finding]:
-    """Whether the cluster of the site's name is ours, alone, and usable."""
+def judge_clusters(site: Site, facts: CloudFacts, *, replace_failed: bool) -> Iterator[Finding]:
+    """Whether the cluster of the site's name is ours, alone, and usable or to be replaced."""
     there = facts.magnum_clusters or ()
     ours = our_clusters(there)
     for cluster in there:
@@ -63,7 +63,8 @@ def judge_clusters(site: Site, facts: CloudFacts) -> Iterator[Finding]:
             "Unhealthy", Category.OWNERSHIP, f"the site has {len(ours)} clusters: {uuids}", "Delete all but one."
         )
     for cluster in ours:
-        yield from _judge_status(cluster)
+        if not (replace_failed and cluster.status == "CREATE_FAILED"):
+            yield from _judge_status(cluster)
 
 
 def _judge_status(cluster: ClusterFacts) -> Iterator[Finding]:

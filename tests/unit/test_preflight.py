@@ -388,6 +388,15 @@ def test_the_template_of_a_cluster_that_is_there_stays() -> None:
     assert template_of(site(), facts.model_copy(update={"magnum_clusters": ()})) == (newer, None)
 
 
+def test_a_leftover_that_will_be_replaced_is_no_problem_and_keeps_no_template() -> None:
+    newer = TEMPLATE.model_copy(update={"uuid": "t-9", "kubernetes_version": "1.34.0"})
+    failed = OURS.model_copy(update={"status": "CREATE_FAILED"})
+    facts = FACTS.model_copy(update={"templates": (newer, TEMPLATE), "magnum_clusters": (failed,)})
+
+    assert judge_preflight(site(), facts, replace_failed=True) == []
+    assert template_of(site(), facts, replace_failed=True) == (newer, None)
+
+
 NEEDS = [
     (
         "Heat",
