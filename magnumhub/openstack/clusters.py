@@ -78,7 +78,8 @@ def start(
         _dispose_of_failed(magnum, found, replace_failed, site.cluster.create_timeout_min * 60, report)
         found = None
     if found is not None:
-        _refuse_leaving(found)
+        if rules.judge(found["status"]) == "leaving":
+            raise _leaving(found)
         kept = _result(magnum, found, "kept")
         for difference in rules.differences(site, found, kept.driver):
             report(f"the cluster stays as it is: {difference}")
@@ -110,30 +111,23 @@ def wait(
         RefusedError: the cluster is being deleted or gone.
     """
     started = time.monotonic()
-    said, word = "", "nothing"
+    said = ""
     while True:
-        seen = None
-        try:
-            seen = _get(magnum, magnum_cluster.uuid)
-            word = _word(conn, seen)
-        except TransientError as error:  # a busy Magnum is no reason to give up a cluster that takes an hour
-            word = error.message
+        seen, word = _look(magnum, conn, magnum_cluster.uuid)
         elapsed_s = time.monotonic() - started
         if word != said:
             report(f"{magnum_cluster.name}: {word}, after {elapsed_s:.0f} s")
             said = word
-        if seen is not None:
-            verdict = rules.judge(seen["status"])
-            if verdict == "ready":
-                done = _result(magnum, seen, magnum_cluster.action)
-                settled = _settled(magnum, done, report)
-                if settled.uuid == done.uuid:
-                    return done
-                magnum_cluster = settled
-                continue
-            if verdict == "failed":
-                raise _failure(seen, _states(conn, seen["name"]))
-            _refuse_leaving(seen)
+        verdict = rules.judge(seen.get("status"))
+        if verdict == "failed":
+            raise _failure(seen, _states(conn, seen["name"]))
+        if verdict == "leaving":
+            raise _leaving(seen)
+        if verdict == "ready":
+            settled = _settled(magnum, _result(magnum, seen, magnum_cluster.action), report)
+            if settled.uuid == magnum_cluster.uuid:
+                return settled
+            magnum_cluster = settled  # the elder twin, which may still be in the making
         pause_s = min(max(_SHORTEST_PAUSE_S, elapsed_s / 10), _LONGEST_PAUSE_S)
         if elapsed_s + pause_s > deadline_s:
             raise DeadlineError(
@@ -141,6 +135,15 @@ def wait(
                 "look at the servers' consoles in Horizon; run again to wait on, or raise cluster.create_timeout_min",
             )
         time.sleep(pause_s)
+
+
+def _look(magnum: MagnumClient, conn: Connection, uuid: str) -> tuple[dict[str, Any], str]:
+    """The cluster and a word on it; a busy Magnum is no reason to give up a cluster that takes an hour."""
+    try:
+        seen = _get(magnum, uuid)
+    except TransientError as error:
+        return {}, error.message
+    return seen, _word(conn, seen)
 
 
 def _find(magnum: MagnumClient, name: str) -> dict[str, Any] | None:
@@ -225,7 +228,10 @@ def _dispose_of_failed(
         if status == "DELETE_FAILED":
             raise FailedError(f"Magnum could not delete the failed cluster {failed['uuid']}", "ask the cloud's support")
         time.sleep(2)
-    raise DeadlineError(f"the failed cluster {failed['uuid']} is not gone after {deadline_s:.0f} s")
+    raise DeadlineError(
+        f"the failed cluster {failed['uuid']} is not gone after {deadline_s:.0f} s",
+        "see in Horizon what holds it, then run again",
+    )
 
 
 def _delete(magnum: MagnumClient, uuid: str) -> None:
@@ -245,12 +251,10 @@ def _settled(magnum: MagnumClient, mine: MagnumCluster, report: Report) -> Magnu
     return _result(magnum, elder, "kept")
 
 
-def _refuse_leaving(cluster: dict[str, Any]) -> None:
-    if rules.judge(cluster["status"]) == "leaving":
-        raise RefusedError(
-            f"cluster {cluster['name']} is {cluster['status']}",
-            "run again when it is gone, or after deleting it for good",
-        )
+def _leaving(cluster: dict[str, Any]) -> RefusedError:
+    return RefusedError(
+        f"cluster {cluster['name']} is {cluster['status']}", "run again when it is gone, or after deleting it for good"
+    )
 
 
 def _failure(cluster: dict[str, Any], server_states: dict[str, str]) -> MagnumhubError:

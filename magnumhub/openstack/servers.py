@@ -25,7 +25,7 @@ def masters(conn: Connection, magnum_cluster: MagnumCluster) -> list[Master]:
     pattern = server_pattern(magnum_cluster.name, "master")
     with translated(f"looking for the master of {magnum_cluster.name}"):
         named = [server for server in conn.compute.servers() if pattern.match(server.name)]
-        found = [_master(conn, server) for server in sorted(named, key=lambda s: int(pattern.match(s.name)[1]))]  # type: ignore[index]
+        found = [_master(conn, server) for server in sorted(named, key=lambda server: server.name)]
     # Another cluster may have had the same name: Magnum knows the addresses of this one.
     known = set(magnum_cluster.master_addresses)
     ours = [master for master in found if not known or known & {master.fixed_address, master.floating_address}]
