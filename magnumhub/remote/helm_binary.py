@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import os
@@ -84,14 +83,7 @@ def _ensure_uploaded(shell: Shell, executable: Path, target: str, report: Report
     if _digest_of(shell, target) == digest:
         return "kept"
     report(f"uploading {executable.name} to {shell.name}")
-    # A third of the size, which is what counts on the way to a cloud.
-    shell.put(gzip.compress(content, compresslevel=1), f"{target}.gz", timeout_s=_TRANSFER_S)
-    part = quoted(f"{target}.part")
-    shell.run(
-        f"gunzip -c {quoted(target)}.gz >{part} && chmod 700 {part} && mv {part} {quoted(target)} && "
-        f"rm -f {quoted(target)}.gz",
-        timeout_s=_ANSWER_S,
-    )
+    shell.put(content, target, mode=0o700, timeout_s=_TRANSFER_S)
     if _digest_of(shell, target) != digest:
         raise ServiceError(f"on {shell.name}: {target} is not what was uploaded", "is the disk full?")
     return "created"
