@@ -128,7 +128,7 @@ def judge_benchmark(outcome: DaskOutcome, *, image: str) -> list[Finding]:
     if not outcome.dask_cluster_came:
         return []
     if failed is not None and failed.phase in _COMPUTE_PHASES:
-        return [_compute_failure(failed, image)]
+        return [_compute_failure(failed, outcome, image)]
     return [
         Finding(
             check="benchmark",
@@ -151,8 +151,8 @@ def _wrong_results(outcome: DaskOutcome) -> list[str]:
     return wrong
 
 
-def _compute_failure(failed: Failure, image: str) -> Finding:
-    missing = failed.missing or ("numpy" if "No module named 'numpy'" in failed.text else "")
+def _compute_failure(failed: Failure, outcome: DaskOutcome, image: str) -> Finding:
+    missing = failed.missing or _missing_there(outcome)
     if missing:
         category, summary = Category.IMAGE, f"{missing} is missing in the image {image}"
         remedy = f"Take an image tag that has {missing}: notebooks, scheduler and workers all run it."
@@ -166,6 +166,12 @@ def _compute_failure(failed: Failure, image: str) -> Finding:
         category, summary = Category.RESULT, f"{failed.phase} failed: {failed.kind}: {failed.text}"
         remedy = "Compare the versions of notebook, scheduler and workers; then read the dask-scheduler pod's log."
     return Finding(check="benchmark", level="Unhealthy", category=category, summary=summary, remedy=remedy)
+
+
+def _missing_there(outcome: DaskOutcome) -> str:
+    """The package that scheduler or workers lack: what fails for it there comes back as an error of serialization."""
+    sides = [outcome.versions.scheduler, *outcome.versions.workers.values()]
+    return "numpy" if any(side and not side.get("numpy") for side in sides) else ""
 
 
 def _cluster_failure(failed: Failure, outcome: DaskOutcome, image: str) -> Finding:

@@ -19,6 +19,7 @@ MARKER = "MAGNUMHUB-OUTCOME "
 CALL_LIMIT_S = 60.0
 CLEAR_LIMIT_S = 60.0
 POLL_S = 0.3
+TEXT_CHARACTERS = 500
 PACKAGES = (
     *("dask", "distributed", "dask-gateway", "numpy", "pandas", "cloudpickle", "msgpack", "tornado", "toolz", "lz4"),
     "jupyterhub",
@@ -159,7 +160,6 @@ class Computation:
         size, chunk = self.params["array_size"], self.params["chunk"]
         with self.phase("compute"):
             import dask.array as da
-            import numpy  # noqa: F401  (dask.array would hide which package is missing)
 
             normal = da.random.normal(size=(size, size), chunks=(chunk, chunk))
             self.outcome["mean"] = float(self.result_of(normal.mean(), end))
@@ -201,9 +201,13 @@ class Computation:
 
 
 def described(phase: str, error: BaseException) -> dict[str, str]:
-    """A failure as plain values; `missing` names the package when that is what it is about."""
-    missing = (error.name or "") if isinstance(error, ModuleNotFoundError) else ""
-    return {"phase": phase, "kind": type(error).__name__, "text": str(error)[:1000], "missing": missing}
+    """A failure as plain values, with its causes; `missing` names the package when that is what it is about."""
+    chain = [error]
+    while (cause := chain[-1].__cause__) is not None:
+        chain.append(cause)
+    texts = [" ".join(str(link).split())[:TEXT_CHARACTERS] for link in chain]
+    missing = next((link.name for link in chain if isinstance(link, ModuleNotFoundError) and link.name), "")
+    return {"phase": phase, "kind": type(error).__name__, "text": "; because: ".join(texts), "missing": missing}
 
 
 def installed_versions() -> dict[str, str]:

@@ -222,14 +222,19 @@ class _Verification:
 
     def _compute_on_runner(self, gateway_url: str, token: str) -> None:
         seen = self.notebook.versions if self.notebook else SeenVersions()
+        if self.notebook and self.notebook.failed and self.notebook.failed.missing:
+            self.report("runner: its own computation is skipped: what the image lacks would be missing to it as well")
+            return
         reason = too_far(dask_program.installed_versions(), seen.scheduler or seen.client)
+        if not reason:
+            request, report = self._request(on_runner=True), self._reporter("runner")
+            outcome = run_on_runner(request, address=gateway_url, token=token, report=report)
+            # Where there was no notebook to ask, the site's versions are known only now.
+            reason = too_far(outcome.versions.client, outcome.versions.scheduler) if outcome.failed else ""
+            self.runner = None if reason else outcome
         if reason:
             self.report(f"runner: its own computation is skipped: {reason}")
             self.findings.append(skipped_on_runner(reason))
-            return
-        self.runner = run_on_runner(
-            self._request(on_runner=True), address=gateway_url, token=token, report=self._reporter("runner")
-        )
 
     def _judge_computation(self) -> None:
         outcome, image = self.verdict, self.site.image.reference
