@@ -1,6 +1,6 @@
 """Show a newcomer around the demo's hub: put a notebook into a user's home and print where everything is.
 
-    python examples/tour.py --state .sandbox
+python examples/tour.py --state .sandbox
 """
 
 from __future__ import annotations

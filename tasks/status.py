@@ -22,7 +22,8 @@ from tasks.access import Way, reached
 class Status(Result):
     """A site as it stands: None or empty where there is nothing yet.
 
-    external_ips: role to the EXTERNAL-IP that Kubernetes shows. unseen: why the cluster's inside could not be looked at.
+    external_ips: role to the EXTERNAL-IP that Kubernetes shows. unseen: why the cluster's inside could not be looked
+    at.
     """
 
     site: str
