@@ -41,7 +41,7 @@ def test_the_key_is_not_shown() -> None:
 def test_the_status_decides_and_its_message_is_kept(status: int, kind: type[MagnumhubError]) -> None:
     error = ApiException(status=status)
     error.body = json.dumps({"kind": "Status", "message": 'services "hub" is so and so'})
-    with pytest.raises(kind, match='reading hub: .*services "hub" is so and so'), translated("reading hub"):
+    with pytest.raises(kind, match=r'reading hub: .*services "hub" is so and so'), translated("reading hub"):
         raise error
 
 
