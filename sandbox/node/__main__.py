@@ -59,9 +59,9 @@ async def _run(arguments: argparse.Namespace, mark: str) -> None:
     )
     agents: list[Agent] = []
     log_server = LogServer(config, partial(find_log, agents))
-    await log_server.start(source)
     for name, address in zip(arguments.names, arguments.addresses, strict=True):
-        node = NodeSpec(name, address, arguments.cpu, arguments.memory_gib, log_server.port)
+        port = await log_server.listen(address)
+        node = NodeSpec(name, address, arguments.cpu, arguments.memory_gib, port)
         agents.append(Agent(machine, node))
     api_forwarder = Forwarder(in_cluster_api, _API_PORT, source)
     await api_forwarder.aim([config.address])

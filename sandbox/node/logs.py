@@ -55,12 +55,12 @@ class LogServer:
         self._tls.verify_mode = ssl.CERT_REQUIRED
         self._tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
         config.load_identity(self._tls)
-        self.port = 0
 
-    async def start(self, host: str) -> None:
-        """Listen on a free port of `host`."""
+    async def listen(self, host: str) -> int:
+        """Listen on a free port of `host`; the port."""
         server = await asyncio.start_server(self._serve, host, 0, ssl=self._tls)
-        self.port = server.sockets[0].getsockname()[1]
+        port: int = server.sockets[0].getsockname()[1]
+        return port
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
