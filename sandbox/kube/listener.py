@@ -10,15 +10,15 @@ import struct
 from collections.abc import Callable
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from sandbox.faults import HttpProtocol
 from sandbox.kube.web import ASGIApp
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-class _Protocol(HttpToolsProtocol):
+class _Protocol(HttpProtocol):
     """Uvicorn's protocol, which by itself does not tell the app who the TLS peer is."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

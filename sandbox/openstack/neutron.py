@@ -17,7 +17,7 @@ QUOTAS = {
     "subnetpool": -1,
     "port": 200,
     "router": 10,
-    "floatingip": 10,
+    "floatingip": 20,
     "rbac_policy": 10,
     "security_group": 50,
     "security_group_rule": 500,

@@ -14,9 +14,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from keystoneauth1 import exceptions as auth_errors
+from kubernetes.client import CoreV1Api
+from kubernetes.config import new_client_from_config
 from magnumclient import exceptions as magnum_errors
 from openstack import exceptions as errors
 from openstack.connection import Connection
+from urllib3.exceptions import HTTPError
 
 from tests.sandbox.conftest import Sandbox, wait_until
 
@@ -404,6 +407,17 @@ class TestFaults:
         connection.network.create_ip(floating_network_id=network.id)
         assert list(connection.network.ips()) == []
         assert len(list(connection.network.ips())) == 1
+
+    def test_kubernetes_loses_answers_as_well(self, fresh: Sandbox) -> None:
+        magnum = fresh.magnum()
+        finished(magnum, create(magnum).uuid)
+        kubeconfig = fresh.state()["clusters"][0]["kubeconfig"]
+        core = CoreV1Api(new_client_from_config(kubeconfig))
+        fresh.faults(service="kubernetes", method="POST", path="/namespaces$", times=1, action="drop-after-commit")
+        with pytest.raises(HTTPError):
+            core.create_namespace({"metadata": {"name": "made"}})
+        assert core.read_namespace("made").status.phase == "Active"
+        assert core.create_namespace({"metadata": {"name": "heard-of"}}).metadata.name == "heard-of"
 
     def test_an_unknown_field_or_scenario_is_told(self, running: Sandbox) -> None:
         with pytest.raises(Exception, match="400"):
