@@ -38,7 +38,7 @@ def provision(site: SiteName, replace_failed: bool = False) -> Deployment | Stat
     spec = load_site(site)
     started_s = time.monotonic()
     with recording() as stages:
-        ground = check_preflight(spec)
+        ground = check_preflight(spec, replace_failed=replace_failed)
         addresses = reserve_addresses(spec, ground)
         magnum_cluster = start_cluster(spec, ground, replace_failed=replace_failed)
         addresses = settle_addresses(spec, addresses)

@@ -22,7 +22,7 @@ from tasks.progress import stage
 
 
 @task(name="check preflight", **OBSERVE)
-def check_preflight(site: Site) -> Ground:
+def check_preflight(site: Site, *, replace_failed: bool = False) -> Ground:
     """Look at the cloud, refuse with every problem at once, and choose the template.
 
     Safe to repeat: reads only.
@@ -33,11 +33,11 @@ def check_preflight(site: Site) -> Ground:
     with stage("preflight") as report:
         resolve(secret_refs(site))  # a secret that is missing is found now and not after the cluster was made
         facts = look_at_cloud(site)
-        findings = judge_preflight(site, facts)
+        findings = judge_preflight(site, facts, replace_failed=replace_failed)
         refuse(site, [finding for finding in findings if finding.level == "Unhealthy"])
         for finding in findings:
             report(f"{finding.level}: {finding.summary}")
-        return ground_of(site, facts)
+        return ground_of(site, facts, replace_failed=replace_failed)
 
 
 def refuse(site: Site, findings: Sequence[Finding]) -> None:
@@ -53,9 +53,9 @@ def look_at_cloud(site: Site) -> CloudFacts:
         return survey(cloud.connection, cloud.magnum, cluster_name=site.name)
 
 
-def ground_of(site: Site, facts: CloudFacts) -> Ground:
+def ground_of(site: Site, facts: CloudFacts, *, replace_failed: bool = False) -> Ground:
     """What later stages build on; judged before, so that there is a template or a cluster made from one."""
-    template, _ = template_of(site, facts)
+    template, _ = template_of(site, facts, replace_failed=replace_failed)
     if template is not None:
         return Ground(template=template.uuid, master_address=wants_master_address(site, template))
     # The cluster is there and its template is gone: whatever address its master has by now stays the one.
