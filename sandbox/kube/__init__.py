@@ -1,4 +1,4 @@
-"""A Kubernetes API with its controllers, in memory: as much of it as real helm, kubectl and the official clients need."""
+"""A Kubernetes API with its controllers, in memory: as much as real helm, kubectl and the official clients need."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ class Objects:
         return obj
 
     def _successor(self, resource: Resource, old: Obj, body: Obj, subresource: str) -> Obj:
-        """What a write makes of the stored object: the server's own fields stay, so does what the path does not write."""
+        """What a write makes of the stored object: the server's own fields stay, so does what is not written here."""
         old_meta = old["metadata"]
         meta = {**(body.get("metadata") or {}), **{k: old_meta[k] for k in _KEPT if k in old_meta}}
         for name in _KEPT:

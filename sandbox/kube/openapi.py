@@ -1,8 +1,8 @@
 """OpenAPI v3 documents, as thin as helm and kubectl allow.
 
 They look for two things: which kinds a version has, and whether the server validates fields itself (parameter
-fieldValidation). Schemas stay open: strategic merge is not offered here in writing, so that kubectl computes its patches
-from the types built into it.
+fieldValidation). Schemas stay open: strategic merge is not offered here in writing, so that kubectl computes its
+patches from the types built into it.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Watch:
     async def lines(
         self, since: int | None, *, bookmark_initial: bool, bookmarks: bool, shown: Callable[[Obj], Obj] | None
     ) -> AsyncIterator[bytes]:
-        """Events as lines of JSON, batched; from the present state when `since` is None; objects as `shown` makes them."""
+        """Events as lines of JSON, batched; the present state first when `since` is None; objects as `shown` has it."""
         unsubscribe = self._store.subscribe(self._offer)
         try:
             try:

@@ -26,7 +26,7 @@ HASH = "controller-revision-hash"
 
 
 class DaemonSets(Controller):
-    """Makes one pod a node, tied to it by a node affinity as the real controller does; replaces outdated ones singly."""
+    """Makes one pod a node, tied to it by node affinity as the real controller does; replaces outdated ones singly."""
 
     component = "daemonset-controller"
 
