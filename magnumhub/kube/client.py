@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -78,16 +79,37 @@ def from_kubeconfig(text: str) -> KubeCredentials:
 
 
 class Kube:
-    """The parts of the API that the product speaks to, over one connection pool (safe to share between threads)."""
+    """The parts of the API that the product speaks to, over one connection pool (safe to share between threads).
+
+    Each part is made when first used: the client library imports hundreds of modules for it.
+    """
 
     def __init__(self, api_client: Any) -> None:
         self.api_client = api_client
-        self.core = client.CoreV1Api(api_client)
-        self.apps = client.AppsV1Api(api_client)
-        self.storage = client.StorageV1Api(api_client)
-        self.coordination = client.CoordinationV1Api(api_client)
-        self.extensions = client.ApiextensionsV1Api(api_client)
-        self.version = client.VersionApi(api_client)
+
+    @cached_property
+    def core(self) -> Any:
+        return client.CoreV1Api(self.api_client)
+
+    @cached_property
+    def apps(self) -> Any:
+        return client.AppsV1Api(self.api_client)
+
+    @cached_property
+    def storage(self) -> Any:
+        return client.StorageV1Api(self.api_client)
+
+    @cached_property
+    def coordination(self) -> Any:
+        return client.CoordinationV1Api(self.api_client)
+
+    @cached_property
+    def extensions(self) -> Any:
+        return client.ApiextensionsV1Api(self.api_client)
+
+    @cached_property
+    def version(self) -> Any:
+        return client.VersionApi(self.api_client)
 
     def plain(self, thing: Any) -> Any:
         """An object or list of the client library as the API's own JSON, for decisions over plain values."""

@@ -153,8 +153,7 @@ class SSHShell:
         def end() -> None:
             late.set()
             for connection in list(self._connections):
-                if connection.transport is not None:
-                    connection.transport.close()
+                connection.client.close()
 
         timer = threading.Timer(timeout_s, end)
         timer.daemon = True

@@ -75,7 +75,8 @@ class Machine:
         self._connections.discard(connection)
 
     async def _run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
-        environment = {"HOME": str(self.home), "PATH": os.environ["PATH"], "KUBECONFIG": str(self._admin_conf)}
+        path = f"{self.home}/bin:{os.environ['PATH']}"
+        environment = {"HOME": str(self.home), "PATH": path, "KUBECONFIG": str(self._admin_conf)}
         child = await asyncio.create_subprocess_exec(
             "/bin/sh",
             "-c",

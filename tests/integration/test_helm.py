@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -10,7 +11,7 @@ import tarfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ from magnumhub.kube.secrets import ensure_namespace
 from magnumhub.remote.access import Access
 from magnumhub.remote.charts import ChartArchive, read_archive
 from magnumhub.remote.helm import Helm, prepare_helm
+from magnumhub.remote.helm_binary import ensure_on_master
 from magnumhub.remote.releases import ensure_release, find_release, list_releases, release_values, uninstall
 from magnumhub.remote.session import Reached, reach
+from magnumhub.remote.ssh import SSHShell
 from tests.integration.machine import Machine
 
 CHART = {
@@ -187,6 +190,24 @@ def test_an_uploaded_helm_is_kept_while_it_is_the_same(reached: Reached, helm_sp
     uploaded.write_bytes(b"broken")
     assert prepare_helm(reached, helm_spec, report=quiet).action == "created"
     assert uploaded.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_master_downloads_only_what_has_the_digest(machine: Machine, helm_spec: HelmSpec, tmp_path: Path) -> None:
+    archive = tmp_path / "helm.tgz"
+    with tarfile.open(archive, "w:gz", compresslevel=1) as packed_helm:
+        packed_helm.add(str(helm_spec.path), "linux-amd64/helm")
+    curl = machine.home / "bin/curl"
+    curl.parent.mkdir()
+    curl.write_text(f'#!/bin/sh\ncp {archive} "$5"\n')
+    curl.chmod(0o755)
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    with closing(SSHShell(machine.target())) as shell:
+        with pytest.raises(RefusedError, match="checksum did NOT match"):
+            ensure_on_master(shell, HelmSpec(version="4.1.4", sha256="0" * 64), report=quiet)
+        wanted = HelmSpec(version="4.1.4", sha256=digest)
+        executable, action = ensure_on_master(shell, wanted, report=quiet)
+        assert (executable, action) == (f"{machine.home}/.magnumhub/bin/helm-4.1.4", "created")
+        assert ensure_on_master(shell, wanted, report=quiet) == (executable, "kept")
 
 
 def test_another_version_at_helm_path_is_refused(reached: Reached, helm_spec: HelmSpec) -> None:
