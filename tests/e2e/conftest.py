@@ -66,10 +66,14 @@ class Sandbox:
 
     def kubectl(self, *arguments: str, cluster: int = 0) -> str:
         kubeconfig = self.state()["clusters"][cluster]["kubeconfig"]
-        from sandbox.tools import kubectl
+        from sandbox.tools import executable
 
         return subprocess.run(
-            [str(kubectl()), "--kubeconfig", kubeconfig, *arguments], capture_output=True, text=True, check=True, timeout=60
+            [str(executable("kubectl")), "--kubeconfig", kubeconfig, *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
         ).stdout
 
 
