@@ -12,10 +12,9 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from magnumhub.domain.dask_outcome import DaskOutcome, Origin
 from magnumhub.domain.errors import MagnumhubError
@@ -67,9 +66,7 @@ def run_in_notebook(server: NotebookServer, request: DaskRequest, *, report: Rep
     code = f"{source}\nmain(json.loads({json.dumps(params)!r}))\n"
     lines = _Lines(report)
     execution = execute(server, code, deadline_s=request.deadline_s, grace_s=_GRACE_S, report=lines.take)
-    return lines.outcome(
-        "notebook", request, interrupted=execution.interrupted, last_words=[execution.error] if execution.error else []
-    )
+    return lines.outcome("notebook", request, interrupted=execution.interrupted, last_words=execution.error)
 
 
 def run_on_runner(request: DaskRequest, *, address: str, token: str, report: Report) -> DaskOutcome:
@@ -85,7 +82,7 @@ def run_on_runner(request: DaskRequest, *, address: str, token: str, report: Rep
     lines = _Lines(report)
     with _Process(params) as process:
         ended = process.follow(lines.take, deadline_s=request.deadline_s)
-    outcome = lines.outcome("runner", request, interrupted=not ended, last_words=process.last_words)
+    outcome = lines.outcome("runner", request, interrupted=not ended, last_words=" ".join(process.last_words))
     return outcome if outcome.cleared else _cleared_from_outside(outcome, address, token, report)
 
 
@@ -104,25 +101,23 @@ class _Lines:
 
     def __init__(self, report: Report) -> None:
         self._report = report
-        self._outcome: dict[str, object] | None = None
-        self._last = "start"
+        self._outcome: dict[str, Any] | None = None
+        self._phase = "gateway"
 
     def take(self, line: str) -> None:
         if line.startswith(dask_program.MARKER):
             self._outcome = json.loads(line.removeprefix(dask_program.MARKER))
         elif line.strip():
-            self._last = line.strip()
-            self._report(self._last)
+            if not line.startswith(" "):
+                self._phase = line
+            self._report(line.strip())
 
-    def outcome(
-        self, origin: Origin, request: DaskRequest, *, interrupted: bool, last_words: Iterable[str]
-    ) -> DaskOutcome:
-        seen = self._outcome or {}
-        if interrupted or self._outcome is None:
-            text = f"not finished after {request.deadline_s:.0f} s" if interrupted else "it ended without an outcome"
-            phase = list(seen.get("phases") or [self._last])  # type: ignore[call-overload]
-            failed = seen.get("failed") or {"phase": phase[-1], "kind": "Deadline"}
-            seen = {**seen, "failed": {**failed, "text": "; ".join([text, *last_words])}}  # type: ignore[dict-item]
+    def outcome(self, origin: Origin, request: DaskRequest, *, interrupted: bool, last_words: str) -> DaskOutcome:
+        seen = self._outcome or {"failed": {"phase": self._phase, "kind": "Died", "text": f"it ended: {last_words}"}}
+        if interrupted:
+            text = f"not finished after {request.deadline_s:.0f} s"
+            phase = seen.get("failed", {}).get("phase", self._phase)
+            seen = {**seen, "failed": {"phase": phase, "kind": "Deadline", "text": text}}
         asked = {key: getattr(request, key) for key in ("required", "array_size", "chunk")}
         return DaskOutcome.model_validate({**seen, **asked, "origin": origin, "asked": request.workers})
 

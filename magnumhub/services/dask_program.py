@@ -40,7 +40,7 @@ def within(limit_s: float, what: str, function: Callable[..., Any], *args: Any, 
     thread.start()
     thread.join(max(limit_s, 0.0))
     if not outcome:
-        raise TimeoutError(f"{what}: no answer within {limit_s:.0f} s")
+        raise TimeoutError(f"{what}: no answer within {max(limit_s, 0):.0f} s")
     value, error = outcome[0]
     if error is not None:
         raise error
@@ -53,7 +53,7 @@ class Computation:
     Args:
         params: address and token (None = as the environment says), workers, required, array_size, chunk, and the limits
             scheduler_s, workers_s, benchmark_s.
-        say: takes a line of progress.
+        say: takes a line of progress: the name of a phase as it begins, or a detail of it, which is indented.
     """
 
     def __init__(self, params: dict[str, Any], say: Callable[[str], Any]) -> None:
@@ -91,7 +91,7 @@ class Computation:
                 self.stop()
         except BaseException:
             # Told by its phase in the outcome; after an interrupt too the outcome must still be printed.
-            self.say("failed: {kind}: {text}".format(**self.outcome["failed"]))
+            self.say("  failed: {kind}: {text}".format(**self.outcome["failed"]))
         return self.outcome
 
     def open_gateway(self) -> None:
@@ -141,7 +141,7 @@ class Computation:
             count = len(within(CALL_LIMIT_S, "scheduler", self.client.nthreads))
             if count != seen:
                 self.outcome["workers"] = seen = count
-                self.say(f"{count} of {asked} workers")
+                self.say(f"  {count} of {asked} workers")
             if seen >= asked or time.monotonic() > end:
                 break
             if (status := self.status(name)) != "RUNNING":
@@ -171,7 +171,8 @@ class Computation:
 
     def result_of(self, lazy: Any, end: float) -> Any:
         future = within(CALL_LIMIT_S, "sending the task graph", self.client.compute, lazy)
-        return within(end - time.monotonic(), "result", future.result)
+        left_s, limit_s = end - time.monotonic(), self.params["benchmark_s"]
+        return within(left_s, f"limit of {limit_s:.0f} s for the computation", future.result)
 
     def stop(self) -> None:
         with self.phase("shutdown"):
@@ -223,6 +224,8 @@ def main(params: dict[str, Any]) -> None:
     """Run the computation; print its progress, and its outcome as one line of JSON behind MARKER."""
 
     def say(line: str) -> None:
-        print(line, flush=True)  # noqa: T201  (stdout is how kernel and process tell their progress)
+        # Nobody may be left to read, and the Dask clusters must still be stopped.
+        with contextlib.suppress(OSError):
+            print(line, flush=True)  # noqa: T201  (stdout is how kernel and process tell their progress)
 
     say(MARKER + json.dumps(Computation(params, say).run()))

@@ -81,7 +81,7 @@ def reason_of(response: httpx.Response) -> str:
 
 
 def _words(html: str) -> str:
-    body = re.sub(r"(?is)<(head|script|style|nav)\b.*?</\1>", " ", html)
+    body = re.sub(r"(?is)<(head|script|noscript|style|nav)\b.*?</\1>", " ", html)
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", body)).split())[:_REASON_CHARACTERS]
 
 

@@ -20,6 +20,9 @@ from magnumhub.services.notebook_server import NotebookServer
 # A page of printed output is small; a traceback with repr's of arrays may not be.
 _MAX_MESSAGE_BYTES = 16 * 2**20
 _CONNECT_S = 60.0
+# After so long without a message the server is asked whether it still has the kernel.
+_SILENCE_S = 10.0
+_LOST_HINT = "out of memory is the usual reason: look at the user's pod, its restarts and its memory limit"
 
 
 @dataclass
@@ -47,8 +50,7 @@ def execute(server: NotebookServer, code: str, *, deadline_s: float, grace_s: fl
 
     Raises:
         AuthenticationError: the server refuses kernels, as a singleuser too old for its hub does while being "ready".
-        FailedError: the kernel died.
-        TransientError: the connection to the kernel was lost.
+        FailedError: the kernel or its server died.
     """
     kernel_id = server.create_kernel()
     try:
@@ -97,38 +99,53 @@ class _Conversation:
 
     def run(self, code: str, *, deadline_s: float, grace_s: float) -> Execution:
         self._channel.send(json.dumps(_execute_request(self._request, code)))
-        end = time.monotonic() + deadline_s
+        if not self._listen(deadline_s):
+            self._execution.interrupted = True
+            self._server.interrupt_kernel(self._kernel_id)
+            self._listen(grace_s)
+        return self._execution
+
+    def _listen(self, limit_s: float) -> bool:
+        """Take messages until the code has ended; False when it has not within `limit_s`."""
+        end, silent = time.monotonic() + limit_s, False
         while not (self._replied and self._idle):
-            message = self._receive(end - time.monotonic())
+            left_s = end - time.monotonic()
+            if left_s <= 0:
+                return False
+            message = self._receive(min(left_s, _SILENCE_S))
             if message is not None:
                 self._take(message)
-            elif self._execution.interrupted:
-                break
-            else:
-                self._execution.interrupted = True
-                self._server.interrupt_kernel(self._kernel_id)
-                end = time.monotonic() + grace_s
-        return self._execution
+            silent = message is None and self._is_lost(already=silent)
+        return True
+
+    def _is_lost(self, *, already: bool) -> bool:
+        """Whether the server does not answer; a proxy may keep the channel open to a server that died.
+
+        Raises:
+            FailedError: it did not answer the time before either.
+        """
+        try:
+            self._server.look_at_kernel(self._kernel_id)
+        except MagnumhubError as error:
+            if already:
+                raise FailedError(f"kernel: its server was lost while it ran: {error.message}", _LOST_HINT) from error
+            return True
+        return False
 
     def _receive(self, timeout_s: float) -> dict[str, Any] | None:
         """The next message, or None when none came in time."""
-        if timeout_s <= 0:
-            return None
         try:
             message: dict[str, Any] = json.loads(self._channel.recv(timeout=timeout_s))
         except TimeoutError:
             return None
         except ConnectionClosed as error:
-            raise TransientError(f"kernel: the connection to {self._server.url} was lost: {error}") from error
+            raise FailedError(f"kernel: the connection to {self._server.url} was lost: {error}", _LOST_HINT) from error
         return message
 
     def _take(self, message: dict[str, Any]) -> None:
         kind, content = message["header"]["msg_type"], message["content"]
         if kind == "status" and content["execution_state"] in ("restarting", "dead"):
-            raise FailedError(
-                f"kernel: died while it ran ({content['execution_state']})",
-                "out of memory is the usual reason: look at the user's pod and its memory limit",
-            )
+            raise FailedError(f"kernel: died while it ran ({content['execution_state']})", _LOST_HINT)
         if message["parent_header"].get("msg_id") != self._request:
             return
         if kind == "stream" and content["name"] == "stdout":

@@ -177,6 +177,14 @@ class NotebookServer:
         answer = self._ask("POST", "/api/kernels", what="starting a kernel", accept=(201,), json={})
         return str(answer.json()["id"])
 
+    def look_at_kernel(self, kernel_id: str) -> None:
+        """Ask for a kernel's model.
+
+        Raises:
+            MagnumhubError: server or kernel are not there any more, or do not answer.
+        """
+        self._ask("GET", f"/api/kernels/{kernel_id}", what="looking at the kernel")
+
     def interrupt_kernel(self, kernel_id: str) -> None:
         """Raise KeyboardInterrupt in what the kernel runs."""
         self._ask("POST", f"/api/kernels/{kernel_id}/interrupt", what="interrupting the kernel", accept=(204,))
