@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import tempfile
+import socket
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
 
 SSH_PORT = 2222  # ports below 1024 need root
 API_PORT = 6443
+_CLAIM_PORT = 6443
 _CLUSTERS_MAX = 29
 
 
@@ -69,16 +66,18 @@ class Addresses:
             raise ValueError(f"a sandbox has addresses for {_CLUSTERS_MAX} clusters at once")
 
 
-def claim() -> tuple[Addresses, IO[str]]:
-    """The first free address plan, and the lock that keeps it: it is free again when the file is closed."""
-    folder = Path(tempfile.gettempdir()) / f"magnumhub-sandbox-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    for octet in range(10, 251):
-        lock = (folder / f"{octet}.lock").open("w")
+def claim() -> tuple[Addresses, socket.socket]:
+    """The first free address plan, and what keeps it: it is free again when the socket is closed.
+
+    A datagram port of the plan's own is bound, as loopback is one for all users of a machine: a lock file would be
+    seen by its owner only. Low octets are left to what people use by hand.
+    """
+    for octet in range(100, 250):
+        claimed = socket.socket(type=socket.SOCK_DGRAM)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            claimed.bind((Addresses(octet).control, _CLAIM_PORT))
         except OSError:
-            lock.close()
+            claimed.close()
             continue
-        return Addresses(octet), lock
-    raise RuntimeError(f"all sandbox networks are taken, see the locks in {folder}")
+        return Addresses(octet), claimed
+    raise RuntimeError("all sandbox networks, 127.100.0.0/16 to 127.249.0.0/16, are taken")
