@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from tests.e2e.conftest import Sandbox
+from tests.support.sandbox import Sandbox
 
 
 def _provision(sandbox: Sandbox, name: str) -> dict[str, object]:
@@ -34,6 +32,3 @@ def test_address_that_magnum_gave_the_master_is_adopted(sandbox: Sandbox) -> Non
     # The nodes have floating IPs of Magnum's own too; ours are the hub's and the gateway's.
     ours = [m for m in sandbox.mutations() if m["service"] == "neutron" and m["method"] == "POST"]
     assert len([m for m in ours if m["path"].rstrip("/").endswith("floatingips")]) == 2
-
-
-pytestmark = pytest.mark.timeout(300)

@@ -1,26 +1,47 @@
-"""The runbook from nothing on a Heat cloud, then once more: what is in the cloud afterwards, and what a second run leaves alone."""
+"""The runbook from nothing on a Heat cloud, then once more: what is there then, and what a second run leaves alone."""
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import subprocess
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 import yaml
 
-from tests.e2e.conftest import Ran, Sandbox
+from tests.support.sandbox import Ran, Sandbox
 
 pytestmark = pytest.mark.usefixtures("provisioned")
 
 
+class Provisioned(Ran):
+    """The first run, and every Dask pod that kubectl showed while it computed."""
+
+    pods_seen: set[str]
+
+
 @pytest.fixture(scope="module")
-def provisioned(running_sandbox: Sandbox) -> Ran:
+def provisioned(running_sandbox: Sandbox) -> Provisioned:
     running_sandbox.reset()
-    ran = running_sandbox.magnumhub("provision", running_sandbox.site("heat"), "--json")
+    running = running_sandbox.start("provision", running_sandbox.site("heat"), "--json")
+    pods_seen: set[str] = set()
+    while not running.ended:
+        time.sleep(0.5)
+        if running_sandbox.state()["clusters"]:
+            try:
+                listed = running_sandbox.kubectl("get", "pods", "-n", "dask-gateway", "--no-headers")
+            except subprocess.CalledProcessError:  # the API does not answer yet
+                continue
+            pods_seen |= {line.split()[0] for line in listed.splitlines() if line.split()[2] == "Running"}
+    ran = running.result(timeout_s=10)
     assert ran.exit_code == 0, ran.stdout + ran.stderr
-    return ran
+    first = Provisioned(**vars(ran))
+    first.pods_seen = pods_seen
+    return first
 
 
 def test_document_says_what_is_there(provisioned: Ran, running_sandbox: Sandbox) -> None:
@@ -89,6 +110,21 @@ def test_cluster_is_what_the_site_asked_for(running_sandbox: Sandbox) -> None:
     assert "kube_tag" in magnum_cluster["labels"], "the template's labels are merged, not replaced"
 
 
+def test_kubectl_shows_scheduler_and_workers_while_it_computes(
+    provisioned: Provisioned, running_sandbox: Sandbox
+) -> None:
+    site = yaml.safe_load(running_sandbox.site("heat").read_text())
+    by_dask_cluster = {
+        name.split("-")[2] for name in provisioned.pods_seen if re.match(r"dask-scheduler-[0-9a-f]{32}$", name)
+    }
+    assert by_dask_cluster
+    workers = [
+        sum(name.startswith(f"dask-worker-{dask_cluster}-") for name in provisioned.pods_seen)
+        for dask_cluster in by_dask_cluster
+    ]
+    assert site["health"]["workers"] in workers, provisioned.pods_seen
+
+
 def test_dask_clusters_and_notebook_servers_are_gone(running_sandbox: Sandbox) -> None:
     pods = running_sandbox.kubectl("get", "pods", "-A", "-o", "name")
     assert not re.search(r"dask-(scheduler|worker)-|jupyter-", pods), pods
@@ -96,11 +132,8 @@ def test_dask_clusters_and_notebook_servers_are_gone(running_sandbox: Sandbox) -
 
 def test_no_secret_shows(provisioned: Ran, running_sandbox: Sandbox) -> None:
     site = yaml.safe_load(running_sandbox.site("heat").read_text())
-    with open(site["jupyterhub"]["auth"]["password"]["file"]) as file:
-        password = file.read().strip()
+    password = Path(site["jupyterhub"]["auth"]["password"]["file"]).read_text().strip()
     values = json.loads(running_sandbox.kubectl("get", "secret", "-n", "jhub", "magnumhub-tokens", "-o", "json"))
-    import base64
-
     secrets = [password, *(base64.b64decode(token).decode() for token in values["data"].values())]
     for secret in secrets:
         assert secret not in provisioned.stdout + provisioned.stderr
