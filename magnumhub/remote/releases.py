@@ -219,7 +219,7 @@ def _upgrade(
     # Without --wait: what pods wait for is told better by themselves, and a Helm killed in a wait leaves it pending.
     # Forced: what was patched by hand or by a redeploy belongs to the release's values again.
     words = ["upgrade", name, "{chart}", "--install", "--namespace", namespace, "--values", "{values}"]
-    flags = ["--server-side=true", "--force-conflicts", "--timeout", f"{max(left_s, 10):.0f}s"]
+    flags = ["--server-side=true", "--force-conflicts", "--timeout", f"{max(left_s, 1):.0f}s"]
     inputs = {"chart": archive.content, "values": json.dumps(values).encode()}
     _run_job(helm, name, namespace, [*words, *flags], inputs, left_s, report, secrets=_secret_texts(values))
 
@@ -228,7 +228,7 @@ def _recover(helm: Helm, seen: ReleaseSeen, left_s: float, report: Report) -> No
     where = ["--namespace", seen.namespace]
     history = json.loads(helm.run("history", seen.name, *where, "--output", "json").stdout)
     words = ["rollback", seen.name, str(recovery_revision(history)), *where]
-    flags = ["--server-side=true", "--force-conflicts", "--no-hooks", "--timeout", f"{max(left_s, 10):.0f}s"]
+    flags = ["--server-side=true", "--force-conflicts", "--no-hooks", "--timeout", f"{max(left_s, 1):.0f}s"]
     _run_job(helm, seen.name, seen.namespace, [*words, *flags], {}, left_s, report)
 
 

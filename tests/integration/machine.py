@@ -75,7 +75,7 @@ class Machine:
         self._connections.discard(connection)
 
     async def _run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
-        path = f"{self.home}/bin:{os.environ['PATH']}"
+        path = f"{self.home}/bin:/usr/local/bin:/usr/bin:/bin"
         environment = {"HOME": str(self.home), "PATH": path, "KUBECONFIG": str(self._admin_conf)}
         child = await asyncio.create_subprocess_exec(
             "/bin/sh",
