@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from sandbox.cloud import Cloud
 from sandbox.faults import Faults
+from sandbox.floating import DataPlane
 from sandbox.machines import Machines
 from sandbox.scenarios import SCENARIOS
 from sandbox.store import Resource, public
@@ -20,8 +21,10 @@ _SHOWN_OF_CLUSTERS = ("name", "status", "status_reason", "node_count", "master_c
 _SHOWN_OF_CLUSTERS += ("cluster_template_id", "api_address", "master_addresses", "project_id", "driver")
 
 
-def application(cloud: Cloud, machines: Machines, reset: Callable[[], Awaitable[None]]) -> Starlette:
-    """GET /state, POST /faults, POST /reset."""
+def application(
+    cloud: Cloud, machines: Machines, data_plane: DataPlane, reset: Callable[[], Awaitable[None]]
+) -> Starlette:
+    """GET /state, POST /faults, POST /reset; what is answered is in force."""
 
     async def get_state(request: Request) -> Response:
         return JSONResponse(_state(cloud, machines))
@@ -32,6 +35,7 @@ def application(cloud: Cloud, machines: Machines, reset: Callable[[], Awaitable[
             apply(cloud.faults, body)
         except (ValueError, TypeError) as error:
             return JSONResponse({"error": str(error)}, 400)
+        await data_plane.reconcile()
         return JSONResponse({})
 
     async def post_reset(request: Request) -> Response:

@@ -62,6 +62,7 @@ class DataPlane:
         self._cloud = cloud
         self._open: dict[Endpoint, _Open] = {}
         self._changed = asyncio.Event()
+        self._reconciling = asyncio.Lock()
         cloud.store.on_change = self._changed.set
         cloud.faults.on_change = self._changed.set
 
@@ -71,20 +72,22 @@ class DataPlane:
             while True:
                 await self._changed.wait()
                 self._changed.clear()
-                await self._reconcile()
+                await self.reconcile()
         finally:
             for opened in self._open.values():
                 opened.close()
 
-    async def _reconcile(self) -> None:
-        leads = wanted(self._cloud.store, self._cloud.faults)
-        for endpoint, opened in list(self._open.items()):
-            if leads.get(endpoint) != opened.target:
-                opened.close()
-                del self._open[endpoint]
-        for endpoint, target in leads.items():
-            if endpoint not in self._open:
-                self._open[endpoint] = await self._listen(endpoint, target)
+    async def reconcile(self) -> None:
+        """Open and close what must be; returns when it is so."""
+        async with self._reconciling:
+            leads = wanted(self._cloud.store, self._cloud.faults)
+            for endpoint, opened in list(self._open.items()):
+                if leads.get(endpoint) != opened.target:
+                    opened.close()
+                    del self._open[endpoint]
+            for endpoint, target in leads.items():
+                if endpoint not in self._open:
+                    self._open[endpoint] = await self._listen(endpoint, target)
 
     async def _listen(self, endpoint: Endpoint, target: Endpoint) -> _Open:
         listening = socket.socket()

@@ -53,6 +53,7 @@ class Sandbox:
         self._credentials = credentials
         self._machines = Machines(cloud)
         self._clusters = Clusters(cloud, self._machines)
+        self._data_plane = DataPlane(cloud)
         seed(cloud, credentials)
 
     def application(self) -> ASGIApp:
@@ -61,7 +62,7 @@ class Sandbox:
         services.append(magnum.service(cloud, self._clusters))
         apps: dict[str, ASGIApp] = {service.prefix: application(cloud, service) for service in services}
         apps["charts"] = chart_repository.create_app()
-        return ByPrefix(apps, control.application(cloud, self._machines, self.reset))
+        return ByPrefix(apps, control.application(cloud, self._machines, self._data_plane, self.reset))
 
     async def reset(self) -> None:
         """As after `up`: nothing is left but what was there before anybody worked in the cloud."""
@@ -78,7 +79,7 @@ class Sandbox:
         Args:
             announce: called once the sandbox answers.
         """
-        data_plane = asyncio.create_task(DataPlane(self.cloud).run())
+        data_plane = asyncio.create_task(self._data_plane.run())
         config = uvicorn.Config(
             self.application(),
             http=HttpProtocol,

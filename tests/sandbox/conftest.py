@@ -89,3 +89,15 @@ def wait_until(look: Callable[[], T], *, limit_s: float = 30) -> T:
             last = error
         time.sleep(0.02)
     raise AssertionError(f"not within {limit_s} s; last seen: {last!r}")
+
+
+WANTED = {"name": "a", "cluster_template_id": "kubernetes-v1.31.1", "keypair": "default", "node_count": 1}
+
+
+def create(magnum: Any, **fields: Any) -> Any:
+    return magnum.clusters.create(**WANTED | fields)
+
+
+def finished(magnum: Any, uuid: str) -> Any:
+    """The cluster once Magnum has ended creating it."""
+    return wait_until(lambda: (seen := magnum.clusters.get(uuid)).status != "CREATE_IN_PROGRESS" and seen)

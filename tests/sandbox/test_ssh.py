@@ -141,7 +141,8 @@ class TestApi:
             unused.bind(("127.0.0.1", 0))
             port = unused.getsockname()[1]
         with shell.forward_local(port, API, "127.0.0.1"):
-            assert b"v1.30.4" in self.version("127.0.0.1", port)
+            # fabric returns before its tunnel listens
+            assert b"v1.30.4" in wait_until(lambda: self.version("127.0.0.1", port))
 
     def test_it_is_reached_at_the_floating_ip(self, master: Master) -> None:
         assert b"v1.30.4" in self.version(master.ip.floating_ip_address, API)
