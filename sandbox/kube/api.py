@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from typing import Any
@@ -38,10 +39,13 @@ class Api:
         self._openapi = OpenApi(kinds)
         self._watches: set[Watch] = set()
 
-    def close_watches(self) -> None:
-        """End all watches, as a server does that goes away."""
-        for watch in list(self._watches):
+    async def end_watches(self) -> None:
+        """End all watches, as a server does that goes away; a client that does not read is not waited for."""
+        watches = list(self._watches)
+        for watch in watches:
             watch.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*(watch.ended.wait() for watch in watches)), 1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -300,6 +304,7 @@ class Api:
             await send({"type": "http.response.body", "body": b""})
         finally:
             self._watches.discard(watch)
+            watch.ended.set()
             timer.cancel()
             gone.cancel()
 

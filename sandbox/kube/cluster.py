@@ -78,7 +78,7 @@ class KubeCluster:
     async def stop(self) -> None:
         """End controllers, watches and connections."""
         await self._controllers.stop()
-        self._api.close_watches()
+        await self._api.end_watches()
         await self._listener.close()
 
     def kubeconfig(self, server: str, user: str, groups: list[str]) -> str:

@@ -24,6 +24,7 @@ class Watch:
         self._store, self._resource = store, resource
         self._namespace, self._match = namespace, match
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        self.ended = asyncio.Event()
 
     def close(self) -> None:
         """End the stream after what has been queued."""
