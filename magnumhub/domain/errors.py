@@ -69,13 +69,15 @@ class RefusedError(MagnumhubError):
 class PreflightError(RefusedError):
     """The cloud is not ready for this site: every problem at once (what it is about, what was seen, what to do)."""
 
-    def __init__(self, message: str, problems: Sequence[Problem]) -> None:
-        super().__init__(message)
+    def __init__(self, summary: str, problems: Sequence[Problem]) -> None:
+        seen = "; ".join(p.given for p in problems)
+        super().__init__(f"{summary}: {seen}", " ".join(p.expected for p in problems))
+        self.summary = summary
         self.problems = tuple(problems)
 
     def __str__(self) -> str:
         lines = [f"  {p.field}: {p.given}\n    -> {p.expected}" for p in self.problems]
-        return "\n".join([self.message, *lines])
+        return "\n".join([self.summary, *lines])
 
 
 class NotOursError(RefusedError):

@@ -113,13 +113,20 @@ def _services(site: Site, facts: CloudFacts, template: Template | None) -> Itera
 def _names(site: Site, facts: CloudFacts, template: Template | None) -> Iterator[Finding]:
     networks = [name for network in facts.external_networks or () for name in (network.name, network.id)]
     flavors = [name for flavor in facts.flavors or () for name in (flavor.name, flavor.id)]
-    for field, wanted, known, seen in (
-        ("cluster.keypair", site.cluster.keypair, facts.keypairs or (), facts.keypairs),
-        ("network.external_network", site.network.external_network, networks, facts.external_networks),
-        ("cluster.node_flavor", site.cluster.node_flavor, flavors, facts.flavors),
+    for field, kind, wanted, known, seen in (
+        ("cluster.keypair", "keypair of this user", site.cluster.keypair, facts.keypairs or (), facts.keypairs),
+        (
+            "network.external_network",
+            "external network",
+            site.network.external_network,
+            networks,
+            facts.external_networks,
+        ),
+        ("cluster.node_flavor", "flavor", site.cluster.node_flavor, flavors, facts.flavors),
     ):
         if seen is not None and wanted is not None and wanted not in known:
-            yield _finding("Unhealthy", Category.NOT_FOUND, f"{field}: there is no {wanted}", _there_is(wanted, known))
+            summary = f"{field}: there is no {kind} called {wanted}"
+            yield _finding("Unhealthy", Category.NOT_FOUND, summary, _there_is(field, wanted, known))
 
 
 def _quotas(site: Site, facts: CloudFacts, template: Template | None) -> Iterator[Finding]:
@@ -127,7 +134,8 @@ def _quotas(site: Site, facts: CloudFacts, template: Template | None) -> Iterato
         quota = facts.quotas.get(name)
         if quota is None or quota.free is None or wanted <= quota.free:
             continue
-        summary = f"{wanted}{_UNITS.get(name, ' ' + name)} are needed, {quota.free} of {quota.limit} are free"
+        what = _UNITS.get(name, " " + name)
+        summary = f"{wanted}{what} are needed, {quota.free} are free of the project's quota of {quota.limit}"
         remedy = "Ask the cloud's support for more, give back what is not used, or make the site smaller."
         yield _finding("Unhealthy", Category.QUOTA, summary, remedy)
 
@@ -205,9 +213,10 @@ _RULES: tuple[Rule, ...] = (
 )
 
 
-def _there_is(wanted: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(wanted, known, n=1)
-    return f"{close[0]}, perhaps." if close else f"There is: {', '.join(known) or 'nothing of the kind'}."
+def _there_is(field: str, wanted: str, known: Sequence[str]) -> str:
+    if close := difflib.get_close_matches(wanted, known, n=1):
+        return f"Set {field} to {close[0]}, perhaps."
+    return f"Set {field} to what there is: {', '.join(known)}." if known else "There is nothing of the kind: make one."
 
 
 def _finding(level: Level, category: Category, summary: str, remedy: str = "") -> Finding:

@@ -256,7 +256,8 @@ def _failure(helm: Helm, name: str, namespace: str, said: str) -> MagnumhubError
     where = f"release {namespace}/{name}"
     if "meet the specifications of the schema" in said:
         return RefusedError(
-            f"{where}: the chart's schema refuses its values: {said}", "correct these keys in the site's values"
+            f"{where}: the chart's schema refuses its values: {said}",
+            f"correct these keys in {name.replace('-', '_')}.values of the site; nothing of the release was touched",
         )
     if "another operation" in said:
         return TransientError(f"{where}: {said}", "another Helm works on it; run again when it has ended")
