@@ -20,6 +20,7 @@ from magnumhub.services.notebook_server import NotebookServer
 # A page of printed output is small; a traceback with repr's of arrays may not be.
 _MAX_MESSAGE_BYTES = 16 * 2**20
 _CONNECT_S = 60.0
+_AGAIN_S = 1.0
 # After so long without a message the server is asked whether it still has the kernel.
 _SILENCE_S = 10.0
 _LOST_HINT = "out of memory is the usual reason: look at the user's pod, its restarts and its memory limit"
@@ -69,6 +70,18 @@ def _discard(server: NotebookServer, kernel_id: str, report: Report) -> None:
 
 
 def _connect(server: NotebookServer, kernel_id: str) -> Connection:
+    """Open the kernel's channel; a proxy that is busy is asked again, as a browser does."""
+    give_up = time.monotonic() + _CONNECT_S
+    while True:
+        try:
+            return _connect_once(server, kernel_id)
+        except TransientError:
+            if time.monotonic() > give_up:
+                raise
+        time.sleep(_AGAIN_S)
+
+
+def _connect_once(server: NotebookServer, kernel_id: str) -> Connection:
     url = f"ws{server.url.removeprefix('http')}/api/kernels/{quote(kernel_id)}/channels"
     try:
         return connect(
