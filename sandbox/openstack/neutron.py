@@ -198,6 +198,12 @@ def _create_floating_ip(call: Call) -> Answer:
     return 201, {"floatingip": public(floating_ip)}
 
 
+def _create_port(call: Call) -> Answer:
+    wanted = call.wanted("port")
+    network = call.cloud.store.get("network", str(wanted.get("network_id")), project_id=call.project_id)
+    return 201, {"port": public(create_port(call.cloud, network, call.project_id, name=wanted.get("name", "")))}
+
+
 def _update_floating_ip(call: Call) -> Answer:
     floating_ip = call.cloud.store.get("floatingip", call.path["id"], project_id=call.project_id)
     wanted = call.wanted("floatingip")
@@ -296,6 +302,7 @@ SERVICE = Service(
         ("GET", "/", _versions),
         *[("GET", f"/v2.0/{path}", _listing(kind, path.replace("-", "_"))) for kind, path in _READ],
         *[("GET", f"/v2.0/{path}/{{id}}", _showing(kind, kind)) for kind, path in _READ],
+        ("POST", "/v2.0/ports", _create_port),
         ("POST", "/v2.0/floatingips", _create_floating_ip),
         ("PUT", "/v2.0/floatingips/{id}", _update_floating_ip),
         ("DELETE", "/v2.0/floatingips/{id}", _delete_floating_ip),
