@@ -11,11 +11,13 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from magnumhub.domain.errors import MagnumhubError
     from magnumhub.domain.spec import Site
 
 DONE, FAILED, WRONG_INPUT, DEGRADED, WAITING, WOULD_CHANGE = range(6)
@@ -48,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return WRONG_INPUT
     except MagnumhubError as error:
         _show_error(error, as_json=_as_json(options))
+        return FAILED
+    except Exception as error:
+        traceback.print_exc()
+        _show_error(_not_ours(error), as_json=_as_json(options))
         return FAILED
     except KeyboardInterrupt:
         print("interrupted; run the same command again, it goes on from here", file=sys.stderr)
@@ -170,6 +176,17 @@ def _result(state: Any) -> Any:
 
 def _exit_code(level: str | None) -> int:
     return {None: DONE, "Healthy": DONE, "Skipped": DONE, "Degraded": DEGRADED}.get(level, FAILED)
+
+
+def _not_ours(error: Exception) -> MagnumhubError:
+    """What to say of an error that nothing of ours foresaw."""
+    from magnumhub.domain.errors import MagnumhubError
+
+    if "Failed to reach API" in str(error):
+        hint = "start that server, or unset PREFECT_API_URL: then a temporary one is used"
+        return MagnumhubError(f"Prefect's server does not answer: {error}", hint)
+    hint = "this is a fault of magnumhub: please report it with the traceback above"
+    return MagnumhubError(f"{type(error).__name__}: {error}", hint)
 
 
 def _as_json(options: argparse.Namespace) -> bool:

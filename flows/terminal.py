@@ -47,8 +47,11 @@ class _PlainStages:
             self._line(f"{event.stage}: {event.text}")
         elif event.kind == "ended":
             self._line(f"{event.stage}: {event.action} ({event.duration_s:.1f} s)")
+        elif event.kind == "waiting":
+            self._line(f"{event.stage}: waits for a person")
         elif event.kind == "failed":
-            self._line(f"{event.stage}: failed after {event.duration_s:.1f} s")
+            reason = next(iter(event.text.splitlines()), "")
+            self._line(f"{event.stage}: failed after {event.duration_s:.1f} s: {reason}")
 
     def _line(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -84,6 +87,8 @@ def _row(name: str, event: StageEvent, started_s: float) -> Text:
     if event.kind == "ended":
         style = _MARKS.get(event.action or "", "")
         return Text.assemble(("✓ ", style), f"{name:<16}", (f"{event.action} ", style), f"{event.duration_s:6.1f} s")
+    if event.kind == "waiting":
+        return Text.assemble(("… ", "yellow"), f"{name:<16}", ("waits for a person", "yellow"))
     if event.kind == "failed":
         return Text.assemble(("✗ ", "red"), f"{name:<16}", ("failed  ", "red"), f"{event.duration_s:6.1f} s")
     line = Text.assemble(("· ", "cyan"), f"{name:<16}", f"{time.monotonic() - started_s:6.0f} s  ", (event.text, "dim"))

@@ -16,6 +16,7 @@ from typing import Literal
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
 
+from magnumhub.domain.errors import WaitingError
 from magnumhub.domain.results import Action, StageRecord
 
 LOG_EVERY_S = 15.0
@@ -27,7 +28,7 @@ class StageEvent:
     """What happened in a stage; `action` and `duration_s` are set when it ended."""
 
     stage: str
-    kind: Literal["started", "progress", "ended", "failed"]
+    kind: Literal["started", "progress", "ended", "waiting", "failed"]
     text: str = ""
     action: Action | None = None
     duration_s: float = 0.0
@@ -84,8 +85,8 @@ def stage(name: str) -> Iterator[Stage]:
     try:
         yield running
     except BaseException as error:
-        text = str(error)
-        _publish(StageEvent(name, "failed", text, duration_s=time.monotonic() - started_s))
+        kind: Literal["waiting", "failed"] = "waiting" if isinstance(error, WaitingError) else "failed"
+        _publish(StageEvent(name, kind, str(error), duration_s=time.monotonic() - started_s))
         raise
     duration_s = time.monotonic() - started_s
     _publish(StageEvent(name, "ended", action=running.action, duration_s=duration_s))

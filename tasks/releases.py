@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from prefect import task
 
 from blocks.secrets import resolve
@@ -123,6 +125,7 @@ def install(
     Custom resource definitions go first, as Helm never upgrades them. Helm returns while a load balancer is still
     pending (measured with helm 4.1.4), so the address is watched on the Service itself.
     """
+    started_s = time.monotonic()
     archive = charts.fetch(chart.repo, _CHARTS[name], version, timeout_s=site.limits_s.api)
     ensure_namespace(there.kube, service.namespace, site=site.name)
     apply_crds(there.kube, archive.crds(), deadline_s=site.limits_s.api)
@@ -130,7 +133,8 @@ def install(
     release = ensure_release(
         helm, name, service.namespace, archive, values, deadline_s=site.limits_s.release, report=report
     )
-    wait_for_workloads(there.kube, service.namespace, deadline_s=site.limits_s.release, report=report)
+    left_s = site.limits_s.release - (time.monotonic() - started_s)
+    wait_for_workloads(there.kube, service.namespace, deadline_s=max(1.0, left_s), report=report)
     address = None
     if asked is not None:
         address = wait_for_external_ip(

@@ -130,7 +130,13 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
         "network.external_network: there is no external network called internet",
         "what there is: public, net-1.",
     ),
-    ("no flavor", {"cluster.node_flavor": "huge"}, {}, "there is no flavor called huge", "cluster.node_flavor to what there is: m1.small"),
+    (
+        "no flavor",
+        {"cluster.node_flavor": "huge"},
+        {},
+        "there is no flavor called huge",
+        "cluster.node_flavor to what there is: m1.small",
+    ),
     ("no template", {"cluster.template": "k8s-1.32"}, {}, "no cluster template k8s-1.32", "k8s-1.31, perhaps"),
     (
         "template of another network",
