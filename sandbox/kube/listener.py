@@ -65,7 +65,7 @@ class Listener:
         with contextlib.suppress(asyncio.CancelledError):
             await task
         for connection in list(state.connections):
-            connection.transport.abort()
+            connection.transport.close()
 
     async def close(self) -> None:
         """Close all addresses."""
@@ -94,4 +94,6 @@ class Listener:
             return _Protocol(config=self._config, server_state=state, app_state={}, _loop=loop)
 
         with contextlib.suppress(OSError, ssl.SSLError):
-            await loop.connect_accepted_socket(protocol, client, ssl=self._context, ssl_handshake_timeout=20)
+            await loop.connect_accepted_socket(
+                protocol, client, ssl=self._context, ssl_handshake_timeout=20, ssl_shutdown_timeout=1
+            )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kubernetes import client, config, watch
+from urllib3.exceptions import ProtocolError
 
 from sandbox.kube import KubeCluster, VolumeHooks
 from sandbox.kube.certificates import Authority
@@ -107,11 +108,11 @@ class InstantNode:
 
     def _follow(self) -> None:
         mine = f"spec.nodeName={self._name}"
-        for event in self._watch.stream(self._core.list_pod_for_all_namespaces, field_selector=mine):
-            pod = event["raw_object"]
-            if event["type"] != "DELETED":
-                with suppress(client.exceptions.NotFoundException):  # gone after an earlier event of it
-                    self._act(pod)
+        with suppress(ProtocolError):  # `stop` of the client's watch cuts its own connection
+            for event in self._watch.stream(self._core.list_pod_for_all_namespaces, field_selector=mine):
+                if event["type"] != "DELETED":
+                    with suppress(client.exceptions.NotFoundException):  # gone after an earlier event of it
+                        self._act(event["raw_object"])
 
     def _act(self, pod: dict[str, Any]) -> None:
         meta = pod["metadata"]
