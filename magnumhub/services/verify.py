@@ -28,6 +28,7 @@ from magnumhub.domain.health import (
     noted,
     other_origin,
     skipped_on_runner,
+    tells_all,
     told,
 )
 from magnumhub.domain.results import Release, Report
@@ -221,10 +222,10 @@ class _Verification:
             check.findings.append(finding.model_copy(update={"level": "Degraded", "category": Category.LEFTOVER}))
 
     def _compute_on_runner(self, gateway_url: str, token: str) -> None:
-        seen = self.notebook.versions if self.notebook else SeenVersions()
-        if self.notebook and self.notebook.failed and self.notebook.failed.missing:
-            self.report("runner: its own computation is skipped: what the image lacks would be missing to it as well")
+        if self.notebook and tells_all(self.notebook):
+            self.report("runner: its own computation is skipped: it would fail in the same way")
             return
+        seen = self.notebook.versions if self.notebook else SeenVersions()
         reason = too_far(dask_program.installed_versions(), seen.scheduler or seen.client)
         if not reason:
             request, report = self._request(on_runner=True), self._reporter("runner")

@@ -26,6 +26,7 @@ from magnumhub.domain.health import (
     judge_release,
     noted,
     other_origin,
+    tells_all,
 )
 from magnumhub.domain.results import Release
 
@@ -199,6 +200,14 @@ def test_the_other_origin_tells_a_broken_hub_from_a_broken_dask() -> None:
     )
     assert other_origin(broken, None) == ""
     assert other_origin(outcome(), outcome(origin="runner")) == ""
+
+
+def test_what_the_cluster_lacks_need_not_be_tried_twice() -> None:
+    assert tells_all(outcome(failed=failed("workers")))
+    assert tells_all(outcome(failed=failed("scheduler")))
+    assert tells_all(outcome(failed=failed("compute", "ModuleNotFoundError", "No module", "numpy")))
+    assert not tells_all(outcome(failed=failed("connect")))
+    assert not tells_all(outcome())
 
 
 def test_a_note_goes_to_what_is_unhealthy_only() -> None:
