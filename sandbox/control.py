@@ -10,12 +10,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox import tools
 from sandbox.cloud import Cloud
 from sandbox.faults import Faults
 from sandbox.floating import DataPlane
 from sandbox.machines import Machines
 from sandbox.scenarios import SCENARIOS
-from sandbox.store import Resource, public
+from sandbox.store import Resource, Store, public
 
 _SHOWN_OF_CLUSTERS = ("name", "status", "status_reason", "node_count", "master_count", "docker_volume_size", "labels")
 _SHOWN_OF_CLUSTERS += ("cluster_template_id", "api_address", "master_addresses", "project_id", "driver")
@@ -76,11 +77,22 @@ def _state(cloud: Cloud, machines: Machines) -> dict[str, Any]:
         "clusters": [_cluster(cluster, machines) for cluster in store.list("cluster")],
         "servers": [public(server) | {"flavor": server["flavor"]["name"]} for server in store.list("server")],
         "floating_ips": [public(floating_ip) for floating_ip in store.list("floatingip")],
-        "load_balancers": [public(balancer) for balancer in store.list("loadbalancer")],
+        "load_balancers": [_load_balancer(store, balancer) for balancer in store.list("loadbalancer")],
         "volumes": [public(volume) for volume in store.list("volume")],
         "releases": [release for running in machines.running.items() for release in _releases(*running)],
         "ssh_connections": cloud.ledger.ssh_connections,
         "mutations": cloud.ledger.mutations,
+        "tools": {name: str(tools.executable(name)) for name in ("helm", "kubectl")},
+    }
+
+
+def _load_balancer(store: Store, balancer: Resource) -> dict[str, Any]:
+    """As Octavia shows it, with what its users ask next: where it is reached, at which ports."""
+    floating_ips = store.list("floatingip", port_id=balancer["vip_port_id"])
+    listeners = [store.get("listener", listener["id"]) for listener in balancer["listeners"]]
+    return public(balancer) | {
+        "floating_ip": floating_ips[0]["floating_ip_address"] if floating_ips else None,
+        "ports": [listener["protocol_port"] for listener in listeners],
     }
 
 
