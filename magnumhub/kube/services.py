@@ -35,23 +35,6 @@ def service_ports(kube: Kube, namespace: str, name: str) -> dict[str, int]:
     return {port.get("name") or str(port["port"]): int(port["port"]) for port in ports}
 
 
-def find_load_balancer(kube: Kube, namespace: str, selector: str = "") -> str:
-    """The name of the one Service of type LoadBalancer that a release has.
-
-    Args:
-        selector: label selector of the release; "" for all of the namespace.
-
-    Raises:
-        NotFoundError: there is none.
-    """
-    with translated(f"listing the services of {namespace}"):
-        listed = kube.plain(kube.core.list_namespaced_service(namespace, label_selector=selector))["items"]
-    names = sorted(item["metadata"]["name"] for item in listed if item["spec"].get("type") == "LoadBalancer")
-    if not names:
-        raise NotFoundError(f"{namespace} has no service of type LoadBalancer", "do its values set another `type`?")
-    return str(names[0])
-
-
 def wait_for_external_ip(
     kube: Kube, namespace: str, name: str, *, asked: str | None, deadline_s: float, report: Report
 ) -> str:

@@ -38,10 +38,6 @@ class ChartArchive:
     digest: str
     content: bytes = field(repr=False)
 
-    def default_values(self) -> dict[str, Any]:
-        """Its values.yaml."""
-        return dict(_yaml(self._member("values.yaml") or b"") or {})
-
     def schema(self) -> dict[str, Any] | None:
         """Its values.schema.json; None where it has none and takes any values."""
         found = self._member("values.schema.json")

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from magnumhub.domain.errors import DeadlineError, FailedError, MagnumhubError, RefusedError, TransientError
 from magnumhub.domain.redaction import is_secret_key, redact
 from magnumhub.domain.results import Action, Release, Report
+from magnumhub.domain.values import canonical
 from magnumhub.kube.pods import explain
 from magnumhub.remote.charts import ChartArchive
 from magnumhub.remote.helm import Helm
@@ -108,7 +109,7 @@ def recovery_revision(history: Sequence[Mapping[str, Any]]) -> int:
 
 def same(asked: Mapping[str, Any], found: Any) -> bool:
     """Whether two sets of values are the same to Helm, which knows JSON's types only."""
-    return json.dumps(_canonical(asked), sort_keys=True) == json.dumps(_canonical(found or {}), sort_keys=True)
+    return canonical(asked) == canonical(found or {})
 
 
 def ensure_release(
@@ -306,14 +307,6 @@ def _epoch(updated: str) -> float:
     """Helm prints Go's form: 2026-11-25 15:18:06.63828017 +0000 UTC."""
     date, clock, offset = updated.split()[:3]
     return datetime.fromisoformat(f"{date}T{clock.partition('.')[0]}{offset}").timestamp()
-
-
-def _canonical(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _canonical(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_canonical(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _secret_texts(values: Any, secret: bool = False) -> list[str]:

@@ -148,14 +148,6 @@ class Kinds:
                 return resource
         raise StatusError(404, "NotFound", f"no resource {qualified(group, plural)}")
 
-    def of_kind(self, api_version: str, kind: str) -> Resource | None:
-        """The resource that an object's or an owner reference's apiVersion and kind name."""
-        group, _, version = api_version.rpartition("/")
-        for resource in self._resources.values():
-            if (resource.group, resource.version, resource.kind) == (group, version, kind):
-                return resource
-        return None
-
     def define(self, definition: dict[str, Any]) -> None:
         """Serve what a CustomResourceDefinition defines, in place of what it defined before."""
         self.undefine(definition)

@@ -184,10 +184,6 @@ def _flavors(call: Call) -> Answer:
     return {"flavors": [_flavor(flavor) for flavor in call.cloud.store.list("flavor")]}
 
 
-def _one_flavor(call: Call) -> Answer:
-    return {"flavor": _flavor(call.cloud.store.get("flavor", call.path["id"]))}
-
-
 def _limit(cloud: Cloud, resource: str) -> int:
     return int(cloud.faults.settings.get(f"quota_{resource}", QUOTAS[resource]))
 

@@ -20,7 +20,7 @@ from magnumhub.kube.lease import NAMESPACE, holder, myself, site_lease
 from magnumhub.kube.pods import wait_for_workloads
 from magnumhub.kube.readiness import wait_for_nodes
 from magnumhub.kube.secrets import ensure_namespace, ensure_token, read_secret, write_secret
-from magnumhub.kube.services import find_load_balancer, service_ports, wait_for_external_ip
+from magnumhub.kube.services import service_ports, wait_for_external_ip
 from magnumhub.kube.storage import ensure_storage_class
 
 
@@ -66,7 +66,6 @@ def test_a_secret_of_others_is_not_touched(kube: Kube, namespace: str) -> None:
 
 def test_an_address_is_seen_within_a_second(kube: Kube, namespace: str, credentials: KubeCredentials) -> None:
     service(kube, namespace)
-    assert find_load_balancer(kube, namespace) == "web"
     assert service_ports(kube, namespace, "web") == {"http": 8080}
     given: list[float] = []
 

@@ -34,14 +34,13 @@ def test_everything_is_read_from_the_archive_itself() -> None:
         )
     )
     assert (chart.name, chart.version, chart.app_version, chart.kube_version) == ("hub", "4.4.0", "5.5.0", ">=1.28.0-0")
-    assert chart.default_values() == {"proxy": {"service": {"type": "LoadBalancer"}}}
     assert chart.schema() == {"type": "object"}
     assert [document["kind"] for document in chart.crds()] == ["A1", "A2", "B"]
 
 
 def test_a_chart_may_have_little() -> None:
     chart = read_archive(packed({"hub/Chart.yaml": "name: hub\nversion: 0.9.0\n"}))
-    assert (chart.app_version, chart.default_values(), chart.schema(), chart.crds()) == (None, {}, None, [])
+    assert (chart.app_version, chart.schema(), chart.crds()) == (None, None, [])
 
 
 @pytest.mark.parametrize("content", [b"<html>not found</html>", packed({"readme": "no chart"})])
