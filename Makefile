@@ -15,26 +15,28 @@ help: ## this list
 install: $(VENV)/.installed images ## .venv with magnumhub and the sandbox's images
 
 $(VENV)/.installed: locks/dev.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there; magnumhub needs Python 3.11 or newer. Set PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "magnumhub needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Set PYTHON=..." >&2; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install -q uv==$(UV_VERSION)
-	$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes locks/dev.txt
-	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes locks/dev.txt
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
 images: $(VENV)/.installed ## the Python environments that the sandbox's pods run in
-	$(BIN)/python -m sandbox.images
+	@$(BIN)/python -m sandbox.images
 
 SANDBOX := .sandbox
 
 demo: install ## a hub with Dask on a cloud on this machine, from nothing; leaves it running
-	$(BIN)/magnumhub sandbox up --state $(SANDBOX)
+	@echo "A cloud on this machine, in $(SANDBOX)"
+	@$(BIN)/magnumhub sandbox up --state $(SANDBOX) >/dev/null
 	OS_CLIENT_CONFIG_FILE=$(SANDBOX)/clouds.yaml $(BIN)/magnumhub provision $(SANDBOX)/sites/heat.yaml
-	$(BIN)/python examples/tour.py --state $(SANDBOX)
+	@$(BIN)/python examples/tour.py --state $(SANDBOX)
 
-test: ## needs neither root nor, after `make install`, a network
-	@test -x $(BIN)/pytest || { echo "run \`make install\` first" >&2; exit 1; }
+test: install ## needs neither root nor, once installed, a network
 	$(BIN)/pytest tests/unit tests/integration tests/sandbox tests/e2e
 
 test-matrix: ## kills, faults, repeats; PART=provision runs one part

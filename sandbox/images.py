@@ -14,12 +14,14 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "images"
 _PODNET = Path(__file__).parent / "podnet.py"
+_COMPLETE = ".complete"
 
 
 class ImageError(Exception):
@@ -43,8 +45,8 @@ def build(file: Path) -> Path:
     Raises:
         ImageError: uv refused (a wrong pin) or has no network for what is not in its cache.
     """
-    environment = _store() / _digest(file)
-    complete = environment / ".complete"
+    environment = _environment(file)
+    complete = environment / _COMPLETE
     if complete.exists():
         return environment
     environment.parent.mkdir(parents=True, exist_ok=True)
@@ -76,9 +78,13 @@ def _uv(*arguments: str) -> None:
         raise ImageError(f"uv {' '.join(arguments)}: {done.stderr.strip()}")
 
 
-def _store() -> Path:
+def _images() -> Path:
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "magnumhub" / "images"
+
+
+def _environment(file: Path) -> Path:
+    return _images() / _digest(file)
 
 
 def _base_python() -> str:
@@ -95,15 +101,32 @@ def _digest(file: Path) -> str:
 def main(names: Iterable[str] = ()) -> int:
     """Build the images named NAME-TAG, or all of them; two at a time, as uv waits for disk and network in turn."""
     files = [FOLDER / f"{name}.txt" for name in names] or sorted(FOLDER.glob("*.txt"))
+    missing = [file for file in files if not (_environment(file) / _COMPLETE).exists()]
+    if missing:
+        _say(f"Building {len(missing)} images of the sandbox, kept in {_images()}")
     failed = 0
     with ThreadPoolExecutor(2) as pool:
-        for file, outcome in [(file, pool.submit(build, file)) for file in files]:
+        outcomes = {pool.submit(_timed_build, file): file for file in missing}
+        for outcome in as_completed(outcomes):
+            image = outcomes[outcome].stem
             try:
-                outcome.result()
+                _say(f"  {image} in {outcome.result():.0f} s")
             except (ImageError, FileNotFoundError) as error:
                 failed = 1
-                sys.stderr.write(f"image {file.stem}: {error}\n")
+                sys.stderr.write(f"  {image}: {error}\n")
     return failed
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _timed_build(file: Path) -> float:
+    """Seconds that it took."""
+    started_s = time.monotonic()
+    build(file)
+    return time.monotonic() - started_s
 
 
 if __name__ == "__main__":
