@@ -16,7 +16,7 @@ from typing import Literal
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
 
-from magnumhub.domain.errors import WaitingError
+from magnumhub.domain.errors import MagnumhubError, WaitingError
 from magnumhub.domain.results import Action, StageRecord
 
 LOG_EVERY_S = 15.0
@@ -86,7 +86,8 @@ def stage(name: str) -> Iterator[Stage]:
         yield running
     except BaseException as error:
         kind: Literal["waiting", "failed"] = "waiting" if isinstance(error, WaitingError) else "failed"
-        _publish(StageEvent(name, kind, str(error), duration_s=time.monotonic() - started_s))
+        text = error.message if isinstance(error, MagnumhubError) else str(error)
+        _publish(StageEvent(name, kind, text, duration_s=time.monotonic() - started_s))
         raise
     duration_s = time.monotonic() - started_s
     _publish(StageEvent(name, "ended", action=running.action, duration_s=duration_s))

@@ -239,7 +239,7 @@ def what_serves(device_owner: str | None, device_id: str | None, port_name: str 
         return f"server {servers.get(device_id or '', device_id or 'unknown')}"
     if owner == "Octavia":
         return f"load balancer {(port_name or '').removeprefix('octavia-lb-')}"
-    return f"port {port_name or device_id or 'without a name'} of {owner or 'nobody'}"
+    return f"port {port_name or device_id or 'without a name'}{f' of {owner}' if owner else ''}"
 
 
 def _result(seen: Seen, action: Action) -> FloatingIP:

@@ -114,7 +114,7 @@ def test_an_address_without_a_twin_stays() -> None:
             "load balancer kube_service_u_jhub_proxy-public",
         ),
         ("network:router_interface", "r1", "", "port r1 of network:router_interface"),
-        ("", "", "", "port without a name of nobody"),
+        ("", "", "", "port without a name"),
     ],
 )
 def test_what_an_address_serves_in_words(owner: str, device: str, name: str, words: str) -> None:
