@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -98,10 +97,9 @@ def _digest(file: Path) -> str:
     return hashlib.sha256(content).hexdigest()[:32]
 
 
-def main(names: Iterable[str] = ()) -> int:
-    """Build the images named NAME-TAG, or all of them; two at a time, as uv waits for disk and network in turn."""
-    files = [FOLDER / f"{name}.txt" for name in names] or sorted(FOLDER.glob("*.txt"))
-    missing = [file for file in files if not (_environment(file) / _COMPLETE).exists()]
+def main() -> int:
+    """Build all images that are missing; two at a time, as uv waits for disk and network in turn."""
+    missing = [file for file in sorted(FOLDER.glob("*.txt")) if not (_environment(file) / _COMPLETE).exists()]
     if missing:
         _say(f"Building {len(missing)} images of the sandbox, kept in {_images()}")
     failed = 0
@@ -111,7 +109,7 @@ def main(names: Iterable[str] = ()) -> int:
             image = outcomes[outcome].stem
             try:
                 _say(f"  {image} in {outcome.result():.0f} s")
-            except (ImageError, FileNotFoundError) as error:
+            except ImageError as error:
                 failed = 1
                 sys.stderr.write(f"  {image}: {error}\n")
     return failed
@@ -130,4 +128,4 @@ def _timed_build(file: Path) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
