@@ -17,6 +17,7 @@ from sandbox.node.events import EventRecorder
 from sandbox.node.forward import Target
 from sandbox.node.kube_api import ApiError, KubeApi, Object
 from sandbox.node.services import Forwarders, ServiceWatch, targets
+from sandbox.node.tasks import in_background
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +51,6 @@ def looks(service: Object) -> str:
     return json.dumps([*seen, others, wants_balancer(service)], sort_keys=True)
 
 
-def _log_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()):
-        log.error("a load balancer is no longer looked after", exc_info=error)
-
-
 class Keeper:
     """Keeps one Service's load balancer in agreement with the Service."""
 
@@ -64,8 +60,7 @@ class Keeper:
         self._changed = asyncio.Event()
         self.balancer: Balancer | None = None
         self.update(service)
-        self.task = asyncio.create_task(self._run())
-        self.task.add_done_callback(_log_failure)
+        self.task = in_background(self._run(), self._path())
 
     def update(self, service: Object) -> None:
         """There is a newer version of the Service."""

@@ -15,4 +15,5 @@ An ordinary client of the Kubernetes API. It knows nothing of what it runs: no i
     forward     TCP from an address to one of several
     logs        the kubelet's HTTPS endpoint behind `kubectl logs`
     kube_api    the Kubernetes API over httpx
+    tasks       background work whose failures are logged
 """

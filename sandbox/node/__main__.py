@@ -8,6 +8,7 @@ import contextlib
 import ipaddress
 import logging
 import os
+import shutil
 import signal
 from functools import partial
 from pathlib import Path
@@ -87,6 +88,7 @@ def main() -> None:
     arguments = _arguments()
     arguments.dir = arguments.dir.resolve()
     arguments.dir.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(arguments.dir / "pods", ignore_errors=True)  # what a killed node left: its pods are started afresh
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     mark = f"{arguments.dir}:{os.getpid()}:"

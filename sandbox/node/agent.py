@@ -12,6 +12,7 @@ from sandbox.node.events import EventRecorder, timestamp
 from sandbox.node.kube_api import ApiError, Object
 from sandbox.node.logs import Log
 from sandbox.node.pod import Machine, Pod
+from sandbox.node.tasks import in_background
 
 log = logging.getLogger(__name__)
 
@@ -111,13 +112,12 @@ class Agent:
 
     def _start(self, uid: str, pod: Object) -> None:
         self.pods[uid] = Pod(self._machine, pod, self._node.address, self._events)
-        task = self._tasks[uid] = asyncio.create_task(self.pods[uid].run())
-        task.add_done_callback(lambda done: self._finished(uid, done))
+        name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+        task = self._tasks[uid] = in_background(self.pods[uid].run(), name)
+        task.add_done_callback(lambda _: self._forget(uid))
 
-    def _finished(self, uid: str, task: asyncio.Task[None]) -> None:
+    def _forget(self, uid: str) -> None:
         del self.pods[uid], self._tasks[uid]
-        if not task.cancelled() and (error := task.exception()):
-            log.error("pod %s", uid, exc_info=error)
 
 
 async def _insist(call: Callable[[], Awaitable[Object]], exists_already: bool = False) -> Object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +16,7 @@ from sandbox.node.events import timestamp
 from sandbox.node.guard import kill_marked
 from sandbox.node.logs import Log
 from sandbox.node.status import ContainerRecord
+from sandbox.node.tasks import cancelled, in_background
 from sandbox.node.volumes import Missing, References
 
 _RESTART_FIRST_S = 2.0
@@ -73,7 +74,7 @@ class Container:
         """Begin; the task ends when the container has."""
         self._around = around
         self._mark = f"{around.mark}{self.spec['name']}:"
-        self._task = asyncio.create_task(self._run())
+        self._task = in_background(self._run(), self._mark)
         return self._task
 
     async def stop(self, grace_s: float) -> None:
@@ -82,13 +83,13 @@ class Container:
         if self._task is None:
             return
         if self._process is None:
-            await probes.cancelled(self._task)
+            await cancelled(self._task)
             kill_marked(self._mark)  # one that was just being started
         else:
             processes.terminate(self._process)
             await asyncio.wait([self._task], timeout=grace_s)
             kill_marked(self._mark)
-            await self._task
+            await asyncio.wait([self._task])
 
     async def _run(self) -> None:
         backoff = _RESTART_FIRST_S
@@ -128,9 +129,9 @@ class Container:
         self.record.state = {"running": {"startedAt": started_at}}
         self._around.tell("Normal", "Started", f"Started container {self.spec['name']}")
         self._around.changed()
-        watcher = asyncio.create_task(self._probe(environment, folder))
+        watcher = in_background(self._probe(environment, folder), f"probes of {self._mark}")
         status = await self._process.wait()
-        await probes.cancelled(watcher)
+        await cancelled(watcher)
         kill_marked(self._mark)
         self._process = None
         code = status if status >= 0 else 128 - status
@@ -185,12 +186,18 @@ class Container:
         variables = await around.references.variables(self.spec, {**base, **around.variables})
         argv = command_line(self.spec, variables, mounts)
         environment = {name: rewrite(value, mounts) for name, value in variables.items()}
-        folder = Path(environment["HOME"])
-        if wanted := self.spec.get("workingDir"):
-            real = rewrite(wanted, mounts)
-            folder = around.folder / "root" / wanted.lstrip("/") if real == wanted else Path(real)
-        folder.mkdir(parents=True, exist_ok=True)
-        return argv, environment, folder
+        home = self._real(variables["HOME"], mounts)
+        folder = self._real(self.spec["workingDir"], mounts) if self.spec.get("workingDir") else home
+        for needed in (home, folder):
+            needed.mkdir(parents=True, exist_ok=True)
+        return argv, environment | {"HOME": str(home)}, folder
+
+    def _real(self, path: str, mounts: Mapping[str, str]) -> Path:
+        """Where a folder of the container is: in a mount, else in the scratch folder, where the image would have it."""
+        scratch, mounted = self._around.folder, rewrite(path, mounts)
+        if mounted != path or Path(path).is_relative_to(scratch):
+            return Path(mounted)
+        return scratch / "root" / path.lstrip("/")
 
     async def _probe(self, environment: dict[str, str], folder: Path) -> None:
         """Follow the probes while the process runs."""

@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 
 from sandbox.node.kube_api import ApiError, KubeApi, Object
+from sandbox.node.tasks import in_background
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class EventRecorder:
             about: the object.
             kind: `Normal` or `Warning`.
         """
-        task = asyncio.create_task(self._record(about, kind, reason, message))
+        task = in_background(self._record(about, kind, reason, message), reason)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -17,6 +17,7 @@ from sandbox.node.events import EventRecorder, timestamp
 from sandbox.node.kube_api import ApiError, KubeApi
 from sandbox.node.services import ServiceNetwork
 from sandbox.node.status import pod_status
+from sandbox.node.tasks import cancelled, in_background
 from sandbox.node.volumes import Missing, References
 
 log = logging.getLogger(__name__)
@@ -84,16 +85,14 @@ class Pod:
     async def run(self) -> None:
         """Run the pod until it is deleted, and then delete it; when cancelled, end its processes."""
         self.update(self.object)
-        reporter = asyncio.create_task(self._report())
-        life = asyncio.create_task(self._live())
+        reporter, life = in_background(self._report(), self._path), in_background(self._live(), self._path)
         try:
             await self._ended.wait()
             life.cancel()
             await self._stop()
         finally:
-            for task in (life, reporter):
-                task.cancel()
-            await asyncio.wait([life, reporter])
+            await cancelled(life)
+            await cancelled(reporter)
             await self._stop_containers(0)
             self._machine.addresses.release(self._address)
             self._events.forget(self.object["metadata"]["uid"])

@@ -113,11 +113,3 @@ async def until_dead(probe: Object, attempt: Attempt) -> str:
         if failures >= probe.get("failureThreshold", 3):
             return failure
         await asyncio.sleep(probe.get("periodSeconds", 10))
-
-
-async def cancelled(task: asyncio.Task[None]) -> None:
-    """Cancel a task and wait for its end, without taking a cancellation of the caller for the task's."""
-    task.cancel()
-    await asyncio.wait([task])
-    if not task.cancelled():
-        task.result()

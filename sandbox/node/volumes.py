@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import os
 from pathlib import Path
 
 from sandbox.node.environment import Object, expand, pod_field
@@ -54,7 +55,7 @@ class References:
             for field, resource in (("configMapRef", "configmaps"), ("secretRef", "secrets")):
                 if reference := source.get(field):
                     data = await self.data(resource, reference["name"], reference.get("optional", False))
-                    result |= {source.get("prefix", "") + key: value.decode() for key, value in data.items()}
+                    result |= {source.get("prefix", "") + key: os.fsdecode(value) for key, value in data.items()}
         for variable in container.get("env") or []:
             value = await self._value(variable, result)
             if value is not None:
@@ -71,7 +72,7 @@ class References:
             if reference := source.get(field):
                 data = await self.data(resource, reference["name"], reference.get("optional", False))
                 if reference["key"] in data:
-                    return data[reference["key"]].decode()
+                    return os.fsdecode(data[reference["key"]])
                 if reference.get("optional"):
                     return None
                 raise Missing(f"couldn't find key {reference['key']} in {resource} {reference['name']}")
