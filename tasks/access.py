@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from prefect import task
 
 from blocks.cloud import cloud_of
-from magnumhub.domain.errors import DeadlineError
 from magnumhub.domain.results import Addresses, FloatingIP, MagnumCluster, Report, Result
 from magnumhub.domain.spec import Site
 from magnumhub.openstack import certificates, clusters, floating_ips
 from magnumhub.remote.access import Access, access_for
 from magnumhub.remote.session import Reached, reach
 from magnumhub.remote.ssh import wait_until_open
-from tasks.network import confirm_open, waiting
+from tasks.network import proving_open
 from tasks.policy import OBSERVE
 from tasks.progress import stage
 
@@ -57,13 +56,8 @@ def open_master(site: Site, magnum_cluster: MagnumCluster, addresses: Addresses)
 
 def _wait_for_ssh(site: Site, way: Way, addresses: Addresses, report: Report) -> None:
     assert way.access.ssh is not None
-    try:
+    with proving_open(site, addresses, way.address):
         wait_until_open(way.access.ssh, deadline_s=site.limits_s.ssh, report=report)
-    except DeadlineError as error:
-        if way.address is not None and way.address.firewall == "asked":
-            raise waiting(site, addresses, f"the master's address is still closed: {error}") from error
-        raise
-    confirm_open(site, way.address)
 
 
 # Signed certificates of this process, by the cluster's uuid: Magnum signs one in seconds on a busy cloud, and every

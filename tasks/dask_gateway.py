@@ -23,7 +23,8 @@ def ensure_dask_gateway(
 
     Raises:
         RefusedError: the chart's schema refuses a value; says which.
-        DeadlineError: pods are not ready or the load balancer has no address; says Kubernetes' own reason.
+        DeadlineError: pods are not ready, the load balancer has no address or does not answer; says why.
+        WaitingError: the address does not answer, and its firewall is one that a person opens.
     """
     with stage("dask_gateway") as report, reached(site, magnum_cluster, way, report) as there:
         values = composed_values(site, there, addresses, chosen, storage_class)
@@ -35,7 +36,8 @@ def ensure_dask_gateway(
             version=chosen.dask_gateway.version,
             values=values.dask_gateway,
             service=service_names(site)["dask_gateway"],
-            asked=addresses.dask_gateway.address if addresses.dask_gateway else None,
+            addresses=addresses,
+            asked=addresses.dask_gateway,
             report=report,
         )
         report.action = installed.release.action

@@ -24,7 +24,8 @@ def ensure_jupyterhub(
 
     Raises:
         RefusedError: the chart's schema refuses a value; says which.
-        DeadlineError: pods are not ready or the load balancer has no address; says Kubernetes' own reason.
+        DeadlineError: pods are not ready, the load balancer has no address or does not answer; says why.
+        WaitingError: the address does not answer, and its firewall is one that a person opens.
     """
     with stage("jupyterhub") as report, reached(site, magnum_cluster, way, report) as there:
         values = composed_values(site, there, addresses, chosen, storage_class)
@@ -36,7 +37,8 @@ def ensure_jupyterhub(
             version=chosen.jupyterhub.version,
             values=values.jupyterhub,
             service=service_names(site)["jupyterhub"],
-            asked=addresses.jupyterhub.address,
+            addresses=addresses,
+            asked=addresses.jupyterhub,
             report=report,
         )
         report.action = installed.release.action

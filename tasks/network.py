@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from prefect import task
 
 from blocks.cloud import cloud_of
-from magnumhub.domain.errors import WaitingError
+from magnumhub.domain.errors import DeadlineError, WaitingError
 from magnumhub.domain.ground import Ground
 from magnumhub.domain.request import ingress_request, request_ports
 from magnumhub.domain.results import Action, Addresses, FloatingIP
@@ -59,20 +62,33 @@ def request_ingress(site: Site, addresses: Addresses) -> None:
         for address in unasked:
             floating_ips.set_firewall(cloud.connection, address, "asked")
         report.action = "created"
-        raise waiting(site, addresses, "addresses are reserved; the cloud's firewall has to be opened for them")
+        raise _waiting(site, addresses, "addresses are reserved; the cloud's firewall has to be opened for them")
 
 
-def confirm_open(site: Site, address: FloatingIP | None) -> None:
-    """Remember that a firewall lets this address in, once it has been seen to answer."""
-    if address is None or address.firewall != "asked":
-        return
+@contextmanager
+def proving_open(site: Site, addresses: Addresses, address: FloatingIP | None) -> Iterator[None]:
+    """Around the wait for an address to answer: that it does is the proof that its firewall is open.
+
+    Raises:
+        WaitingError: it did not answer in time, and its firewall is one that a person was asked to open.
+    """
+    is_asked = address is not None and address.firewall == "asked"
+    try:
+        yield
+    except DeadlineError as error:
+        if is_asked:
+            raise _waiting(site, addresses, f"its firewall is still closed: {error.message}") from error
+        raise
+    if is_asked and address is not None:
+        with cloud_of(site) as cloud:
+            floating_ips.set_firewall(cloud.connection, address, "open")
+
+
+def _waiting(site: Site, addresses: Addresses, why: str) -> WaitingError:
+    """The request to the cloud's support for every address that has not been seen open, in this run or before."""
     with cloud_of(site) as cloud:
-        floating_ips.set_firewall(cloud.connection, address, "open")
-
-
-def waiting(site: Site, addresses: Addresses, why: str) -> WaitingError:
-    """The request to the cloud's support for every address that is not known to be open."""
-    closed = {role: ip.address for role, ip in by_role(addresses).items() if ip.firewall != "open"}
+        is_open = {ip.address for ip in floating_ips.find_marked(cloud.connection, site.name) if ip.firewall == "open"}
+    closed = {role: ip.address for role, ip in by_role(addresses).items() if ip.address not in is_open}
     ports = {role: request_ports(site, role) for role in closed}
     return WaitingError(why, addresses=closed, ports=ports, request=ingress_request(site, closed, ports))
 

@@ -8,7 +8,7 @@ from prefect import task
 
 from blocks.secrets import resolve
 from magnumhub.domain.compat import ChartChoice, ChartName, choose_chart
-from magnumhub.domain.results import Addresses, MagnumCluster, Release, Report, Result
+from magnumhub.domain.results import Addresses, FloatingIP, MagnumCluster, Release, Report, Result
 from magnumhub.domain.spec import NEWEST, ChartSpec, Site
 from magnumhub.domain.wiring import (
     GATEWAY_RELEASE,
@@ -26,9 +26,11 @@ from magnumhub.kube.secrets import ensure_namespace, ensure_token
 from magnumhub.kube.services import service_ports, wait_for_external_ip
 from magnumhub.remote import charts
 from magnumhub.remote.helm import prepare_helm
+from magnumhub.remote.reachability import wait_until_open
 from magnumhub.remote.releases import ensure_release, list_releases
 from magnumhub.remote.session import Reached
 from tasks.access import Way, reached
+from tasks.network import proving_open
 from tasks.policy import OBSERVE
 from tasks.progress import stage
 
@@ -117,10 +119,11 @@ def install(
     version: str,
     values: dict[str, object],
     service: ServiceName,
-    asked: str | None,
+    addresses: Addresses,
+    asked: FloatingIP | None,
     report: Report,
 ) -> Installed:
-    """Install or upgrade one release, wait for its pods, then for the address that was asked for.
+    """Install or upgrade one release, wait for its pods, then until the address that was asked for answers.
 
     Custom resource definitions go first, as Helm never upgrades them. Helm returns while a load balancer is still
     pending (measured with helm 4.1.4), so the address is watched on the Service itself.
@@ -135,14 +138,19 @@ def install(
     )
     left_s = site.limits_s.release - (time.monotonic() - started_s)
     wait_for_workloads(there.kube, service.namespace, deadline_s=max(1.0, left_s), report=report)
-    address = None
-    if asked is not None:
-        address = wait_for_external_ip(
-            there.kube,
-            service.namespace,
-            service.name,
-            asked=asked,
-            deadline_s=site.limits_s.load_balancer,
-            report=report,
-        )
-    return Installed(release=release, address=address, ports=service_ports(there.kube, service.namespace, service.name))
+    ports = service_ports(there.kube, service.namespace, service.name)
+    if asked is None:
+        return Installed(release=release, address=None, ports=ports)
+    end_s = time.monotonic() + site.limits_s.load_balancer
+    address = wait_for_external_ip(
+        there.kube,
+        service.namespace,
+        service.name,
+        asked=asked.address,
+        deadline_s=site.limits_s.load_balancer,
+        report=report,
+    )
+    with proving_open(site, addresses, asked):
+        for port in ports.values():
+            wait_until_open(address, port, deadline_s=max(1.0, end_s - time.monotonic()), report=report)
+    return Installed(release=release, address=address, ports=ports)

@@ -85,7 +85,7 @@ def verify(
         full: log in, start a notebook server, compute on Dask; else only ask for health and versions.
     """
     started_at, start = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
-    run = _Verification(site, report)
+    run = _Verification(site, report, full=full)
     with Hub(hub_url, timeout_s=run.timeout_s) as hub:
         run.check_hub(hub, releases.get("jupyterhub"))
         run.check_gateway(gateway_url, releases.get("dask-gateway"))
@@ -116,10 +116,12 @@ class _Open:
 class _Verification:
     """The checks of one run, in order, and what they found out for one another."""
 
-    def __init__(self, site: Site, report: Report) -> None:
+    def __init__(self, site: Site, report: Report, *, full: bool) -> None:
         self.site = site
         self.report = report
         self.timeout_s = min(float(site.limits_s.api), _ANSWER_S)
+        # What was installed just now may need a moment until its load balancer leads there.
+        self.patience_s = float(site.limits_s.load_balancer) if full else self.timeout_s
         self.checks: list[Check] = []
         self.findings: list[Finding] = []
         self.hub_version: str | None = None
@@ -153,7 +155,7 @@ class _Verification:
     def check_hub(self, hub: Hub, release: Release | None) -> None:
         """Health, version, and a login page that leads where the site says."""
         with self._check("hub") as check:
-            hub.health()
+            hub.wait_healthy(deadline_s=self.patience_s, report=self.report)
             self.hub_version = hub.version()
             check.summary = f"JupyterHub {self.hub_version} at {hub.base_url}"
             check.findings += judge_release("hub", self.hub_version, release)
@@ -176,7 +178,7 @@ class _Verification:
             self.skip(["gateway"], "the gateway has no public address; notebooks reach it inside the cluster")
             return
         with self._check("gateway") as check, Gateway(gateway_url, timeout_s=self.timeout_s) as gateway:
-            gateway.health()
+            gateway.wait_healthy(deadline_s=self.patience_s, report=self.report)
             self.gateway_version = gateway.version()
             check.summary = f"Dask Gateway {self.gateway_version} at {gateway_url}"
             check.findings += judge_release("gateway", self.gateway_version, release)
