@@ -18,6 +18,8 @@ from typing import Any, Callable, Iterator  # noqa: UP035  (the oldest Python th
 MARKER = "MAGNUMHUB-OUTCOME "
 CALL_LIMIT_S = 60.0
 CLEAR_LIMIT_S = 60.0
+UNLISTED = "not listed yet"
+UNLISTED_LIMIT_S = 5.0
 POLL_S = 0.3
 TEXT_CHARACTERS = 500
 PACKAGES = (
@@ -63,6 +65,7 @@ class Computation:
         self.gateway: Any = None
         self.dask_cluster: Any = None
         self.client: Any = None
+        self.unlisted = False
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -106,6 +109,7 @@ class Computation:
 
     def start(self) -> None:
         with self.phase("submit"):
+            self.unlisted = True
             name = within(CALL_LIMIT_S, "submit", self.gateway.submit)
         with self.phase("scheduler"):
             self.wait_for_scheduler(name)
@@ -121,12 +125,21 @@ class Computation:
     def status(self, name: str) -> str:
         return str(within(CALL_LIMIT_S, "status", self.gateway.get_cluster, name).status.name)
 
+    def first_status(self, name: str) -> str:
+        try:
+            status = self.status(name)
+        except ValueError:
+            # Its Kubernetes backend answers from a cache, which has a new Dask cluster a moment later.
+            return UNLISTED
+        self.unlisted = False
+        return status
+
     def wait_for_scheduler(self, name: str) -> None:
         # new_cluster() would wait without an end.
         limit_s = self.params["scheduler_s"]
         end = time.monotonic() + limit_s
-        while (status := self.status(name)) != "RUNNING":
-            if status != "PENDING":
+        while (status := self.first_status(name)) != "RUNNING":
+            if status not in (UNLISTED, "PENDING"):
                 raise RuntimeError(f"the gateway says {status}: the scheduler did not start")
             if time.monotonic() > end:
                 raise TimeoutError(f"the scheduler is still {status} after {limit_s:.0f} s")
@@ -187,18 +200,22 @@ class Computation:
     def clear(self) -> list[str]:
         """Stop all Dask clusters of this user, which are ours by the user's name, and wait until they are gone."""
         end = time.monotonic() + CLEAR_LIMIT_S
+        listed_by = time.monotonic() + (UNLISTED_LIMIT_S if self.unlisted else 0)
         stopped: list[str] = []
         active = ["pending", "running", "stopping"]
-        while there := within(CALL_LIMIT_S, "list", self.gateway.list_clusters, status=active):
+        while True:
+            there = within(CALL_LIMIT_S, "list", self.gateway.list_clusters, status=active)
             for report in there:
                 if report.name not in stopped:
                     within(CALL_LIMIT_S, "stop", self.gateway.stop_cluster, report.name)
                     stopped.append(report.name)
+                    self.unlisted = False
+            if not there and not (self.unlisted and time.monotonic() < listed_by):
+                return stopped
             if time.monotonic() > end:
                 names = ", ".join(report.name for report in there)
                 raise TimeoutError(f"still there {CLEAR_LIMIT_S:.0f} s after the stop: {names}")
             time.sleep(POLL_S)
-        return stopped
 
 
 def described(phase: str, error: BaseException) -> dict[str, str]:
