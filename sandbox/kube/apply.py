@@ -6,12 +6,11 @@ request forces it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from sandbox.kube.errors import StatusError
-from sandbox.kube.fields import Path, decode, encode, paths_of, remove_path, spoken
+from sandbox.kube.fields import Path, decode, encode, names_an_item, paths_of, remove_path, spoken
 from sandbox.kube.lists import ATOMIC_MAPS, SETS, identity, keys_of
 
 Owner = tuple[str, str, str]  # manager, operation (Apply or Update), subresource
@@ -85,10 +84,12 @@ def apply(before: Obj | None, wanted: Obj, manager: str, force: bool, subresourc
         raise _conflict(conflicts, wanted["apiVersion"])
     for owner, paths in conflicts.items():
         owners[owner] = owners[owner] - paths
-    dropped = owners.get(mine, set()) - asked.keys()
+    dropped = owners.get(mine, set()) - asked.keys() - _owned_by_others(owners, mine)
     merged = merge_applied(before or {}, _part(wanted, subresource))
-    for path in _deepest_first(dropped - _owned_by_others(owners, mine)):
-        merged = remove_path(merged, path)
+    # Items before their fields: without its key an item could no longer be found.
+    for path in sorted(dropped, key=len):
+        if not names_an_item(path) or path[:-1] in dropped:
+            merged = remove_path(merged, path)
     owners[mine] = set(asked)
     if before is None:
         merged = {**merged, "metadata": {k: v for k, v in merged["metadata"].items() if k != "managedFields"}}
@@ -111,10 +112,6 @@ def _owned_by_others(owners: dict[Owner, set[Path]], mine: Owner) -> set[Path]:
             for path in paths:
                 kept.update(path[:length] for length in range(1, len(path) + 1))
     return kept
-
-
-def _deepest_first(paths: Iterable[Path]) -> list[Path]:
-    return sorted(paths, key=len, reverse=True)
 
 
 def merge_applied(live: Any, wanted: Any, field: str = "") -> Any:

@@ -189,6 +189,9 @@ def _node(obj: Obj) -> None:
 def _network_policy(obj: Obj) -> None:
     spec = obj.setdefault("spec", {})
     fill(spec, policyTypes=["Ingress", *(["Egress"] if "egress" in spec else [])])
+    for rule in [*(spec.get("ingress") or []), *(spec.get("egress") or [])]:
+        for port in rule.get("ports") or []:
+            fill(port, protocol="TCP")
 
 
 _DEFAULTS: dict[tuple[str, str], Callable[[Obj], None]] = {

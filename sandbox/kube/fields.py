@@ -110,6 +110,13 @@ def spoken(path: Path) -> str:
     return told
 
 
+def names_an_item(path: Path) -> bool:
+    """Whether the path leads to a key of a list's item, which stays as long as the item does."""
+    if len(path) < 2 or not path[-2].startswith("k:"):
+        return False
+    return path[-1].removeprefix("f:") in orjson.loads(path[-2][2:])
+
+
 def remove_path(obj: Any, path: Path) -> Any:
     """A copy of the object without what the path leads to, and without maps and lists that this empties."""
     name, rest = path[0].partition(":")[2], path[1:]

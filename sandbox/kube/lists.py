@@ -28,7 +28,8 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "volumes": ("name",),
 }
 SETS = frozenset({"finalizers"})
-ATOMIC_MAPS = frozenset({"nodeSelector", "selector", "labelSelector", "configMapKeyRef", "secretKeyRef", "fieldRef"})
+_SELECTORS = frozenset({"labelSelector", "namespaceSelector", "nodeSelector", "podSelector", "selector"})
+ATOMIC_MAPS = _SELECTORS | {"configMapKeyRef", "fieldRef", "roleRef", "secretKeyRef"}
 
 
 def keys_of(field: str, items: list[Any]) -> tuple[str, ...] | None:
