@@ -137,8 +137,12 @@ def _service(obj: Obj) -> None:
         fill(spec, internalTrafficPolicy="Cluster", ipFamilies=["IPv4"], ipFamilyPolicy="SingleStack")
     if external:
         fill(spec, externalTrafficPolicy="Cluster")
+    else:
+        spec.pop("externalTrafficPolicy", None)
     if spec["type"] == "LoadBalancer":
         fill(spec, allocateLoadBalancerNodePorts=True)
+    else:
+        spec.pop("allocateLoadBalancerNodePorts", None)
     for port in spec.get("ports") or []:
         fill(port, protocol="TCP", targetPort=port.get("port"))
         if not external:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 from collections.abc import Hashable, Iterable
@@ -134,7 +135,11 @@ class Controller:
         ]
 
     def record(self, obj: Obj, reason: str, message: str, kind: str = "Normal") -> None:
-        """Tell of something in an Event; the same again only counts up."""
+        """Tell of something in an Event; the same again only counts up. A namespace that is going takes none."""
+        with contextlib.suppress(StatusError):
+            self._record(obj, reason, message, kind)
+
+    def _record(self, obj: Obj, reason: str, message: str, kind: str) -> None:
         meta = obj["metadata"]
         namespace = meta.get("namespace", "default")
         told = hashlib.sha256(f"{meta['uid']}{reason}{message}".encode()).hexdigest()[:16]

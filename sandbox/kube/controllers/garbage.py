@@ -23,34 +23,33 @@ class Garbage(Controller):
 
     def __init__(self, objects: Objects) -> None:
         super().__init__(objects)
-        self._alive: set[str] = set()
+        self._places: dict[str, Place] = {}
         self._dependents: dict[str, set[Place]] = defaultdict(set)
 
     def keys(self, event: Event) -> Iterable[Any]:
         """The object itself if it has owners or goes away; its dependents once it is gone; owners that wait for it."""
         uid, place = event.object["metadata"]["uid"], (event.group, event.resource, *key_of(event.object))
         owners = [r["uid"] for r in event.object["metadata"].get("ownerReferences") or []]
-        for owner in owners:
-            (self._dependents[owner].discard if event.type == "DELETED" else self._dependents[owner].add)(place)
         if event.type != "DELETED":
-            self._alive.add(uid)
-            return [("object", place)] if owners or event.object["metadata"].get("finalizers") else []
-        self._alive.discard(uid)
-        waiting = [("owner", owner) for owner in owners]
-        return [*(("object", dependent) for dependent in self._dependents.pop(uid, ())), *waiting]
+            self._places[uid] = place
+            for owner in owners:
+                self._dependents[owner].add(place)
+            return [place] if owners or event.object["metadata"].get("finalizers") else []
+        self._places.pop(uid, None)
+        for owner in owners:
+            if owner in self._dependents:
+                self._dependents[owner].discard(place)
+        waiting = [self._places[owner] for owner in owners if owner in self._places]
+        return [*self._dependents.pop(uid, ()), *waiting]
 
-    def reconcile(self, key: tuple[str, Any]) -> None:
+    def reconcile(self, key: Place) -> None:
         """Delete an object without living owners; take a deletion that waits for dependents on."""
-        what, place = key
-        if what == "owner":
-            self._continue_owner(place)
-            return
-        obj = self.store.get(*place)
+        obj = self.store.get(*key)
         if obj is None:
             return
-        kind: Kind = place[:2]
+        kind: Kind = key[:2]
         references = obj["metadata"].get("ownerReferences") or []
-        if references and not any(r["uid"] in self._alive for r in references) and not is_going(obj):
+        if references and not any(r["uid"] in self._places for r in references) and not is_going(obj):
             self.delete(kind, obj, propagationPolicy="Background")
             return
         finalizers = obj["metadata"].get("finalizers") or []
@@ -58,13 +57,6 @@ class Garbage(Controller):
             self._orphan(kind, obj)
         elif is_going(obj) and "foregroundDeletion" in finalizers:
             self._delete_dependents(kind, obj)
-
-    def _continue_owner(self, uid: str) -> None:
-        """A dependent is gone: its owner may be waiting for that."""
-        for (group, resource), obj in self.store.everything():
-            if obj["metadata"]["uid"] == uid and is_going(obj):
-                self.enqueue(("object", (group, resource, *key_of(obj))))
-                return
 
     def _delete_dependents(self, kind: Kind, owner: Obj) -> None:
         """Foreground: dependents first, the owner when none is left that blocks it."""
