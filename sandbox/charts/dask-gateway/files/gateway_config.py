@@ -20,6 +20,8 @@ c.DaskGateway.log_level = value("loglevel")
 c.DaskGateway.backend_class = "dask_gateway_server.backends.kubernetes.KubeBackend"
 c.KubeBackend.api_url = value("api_url")
 c.KubeBackend.gateway_instance = value("instance")
+# A real pod reads its namespace from the service account's files, which a process on this machine does not have.
+c.KubeClusterConfig.namespace = value("namespace")
 
 traits = {
     "image": "backend.image",
