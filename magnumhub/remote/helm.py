@@ -6,9 +6,11 @@ Each command gets its kubeconfig as a file that it opens and removes before Helm
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from magnumhub.domain.errors import ServiceError, TransientError
 from magnumhub.domain.results import Action, Report
 from magnumhub.domain.spec import HelmSpec
 from magnumhub.kube.client import Kube
@@ -18,6 +20,13 @@ from magnumhub.remote.session import Reached
 from magnumhub.remote.shell import Finished, LocalShell, Shell, quoted
 
 _COMMAND_S = 60
+
+# How Go words it that an answer did not come (net, net/http, client-go).
+_LOST_ANSWER = re.compile(
+    r"unreachable|connection (?:refused|reset|lost)|\bEOF\b|i/o timeout|TLS handshake timeout"
+    r"|server is currently unable|too many requests",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -42,10 +51,15 @@ class Helm:
 
         Raises:
             ServiceError: Helm failed, unless `check` is false; has Helm's own words.
-            TransientError: the connection broke.
+            TransientError: the connection broke, or the API did not answer Helm.
         """
         content = self.kubeconfig.encode()
-        return run_with_input(self.shell, self.line(*words), "kubeconfig", content, timeout_s=timeout_s, check=check)
+        done = run_with_input(self.shell, self.line(*words), "kubeconfig", content, timeout_s=timeout_s)
+        if check and done.exit_code:
+            said = helm_words(done.stderr)
+            message = f"helm {words[0]} on {self.shell.name}: {said}"
+            raise TransientError(message) if is_about_a_lost_answer(said) else ServiceError(message)
+        return done
 
     def job(self, name: str, namespace: str) -> Job:
         """The one Helm at a time that works on a release from this machine; the runner serves several clusters."""
@@ -54,6 +68,20 @@ class Helm:
     def line(self, *words: str) -> str:
         """A command line for sh; its kubeconfig is the input {kubeconfig}."""
         return f"KUBECONFIG={{kubeconfig}} {quoted(self.executable, *words)}"
+
+
+def helm_words(stderr: str) -> str:
+    """What Helm says of a failure, without its log lines and the words it puts before everything."""
+    lines = [line for line in stderr.splitlines() if line.strip() and not line.startswith(("level=", "I1", "W1"))]
+    text = "\n".join(lines)
+    return (
+        re.sub(r"^Error: ((UPGRADE|INSTALLATION) FAILED: )?", "", text.strip()) or stderr.strip() or "no reason given"
+    )
+
+
+def is_about_a_lost_answer(said: str) -> bool:
+    """Whether Helm failed because the Kubernetes API did not answer, so that the same command may succeed later."""
+    return bool(_LOST_ANSWER.search(said))
 
 
 def prepare_helm(reached: Reached, spec: HelmSpec, *, cache: Path | None = None, report: Report) -> Helm:

@@ -134,11 +134,11 @@ def sweep(shell: Shell) -> None:
     )
 
 
-def run_with_input(shell: Shell, command: str, name: str, content: bytes, *, timeout_s: float, check: bool) -> Finished:
-    """Run a short command that reads one secret file as {name}."""
+def run_with_input(shell: Shell, command: str, name: str, content: bytes, *, timeout_s: float) -> Finished:
+    """Run a short command that reads one secret file as {name}; how it ended is the caller's to judge."""
     path = f"{FOLDER}/{_INPUTS}/{uuid.uuid4().hex}"
     shell.put(content, path)
-    return shell.run(with_inputs(command, {name: path}), timeout_s=timeout_s, check=check)
+    return shell.run(with_inputs(command, {name: path}), timeout_s=timeout_s, check=False)
 
 
 def with_inputs(command: str, inputs: Mapping[str, str]) -> str:

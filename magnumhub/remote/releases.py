@@ -21,7 +21,7 @@ from magnumhub.domain.results import Action, Release, Report
 from magnumhub.domain.values import canonical
 from magnumhub.kube.pods import explain
 from magnumhub.remote.charts import ChartArchive
-from magnumhub.remote.helm import Helm
+from magnumhub.remote.helm import Helm, helm_words, is_about_a_lost_answer
 from magnumhub.remote.jobs import Job, JobState
 
 _CLOCK_STEP_S = 2
@@ -262,21 +262,12 @@ def _failure(helm: Helm, name: str, namespace: str, said: str) -> MagnumhubError
         )
     if "another operation" in said:
         return TransientError(f"{where}: {said}", "another Helm works on it; run again when it has ended")
-    if "unreachable" in said or "connection refused" in said:
-        return TransientError(f"{where}: {said}", f"the Kubernetes API does not answer {helm.shell.name}")
+    if is_about_a_lost_answer(said):
+        return TransientError(f"{where}: {said}", f"the Kubernetes API did not answer {helm.shell.name}; run again")
     pods = explain(helm.kube, namespace)
     return FailedError(
         f"{where}: Helm failed: {said}{chr(10) + pods if pods else ''}",
         "mend the cause and run again: the release is upgraded where it stands",
-    )
-
-
-def helm_words(stderr: str) -> str:
-    """What Helm says of a failure, without its log lines and the words it puts before everything."""
-    lines = [line for line in stderr.splitlines() if line.strip() and not line.startswith(("level=", "I1", "W1"))]
-    text = "\n".join(lines)
-    return (
-        re.sub(r"^Error: ((UPGRADE|INSTALLATION) FAILED: )?", "", text.strip()) or stderr.strip() or "no reason given"
     )
 
 

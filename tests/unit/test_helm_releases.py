@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from magnumhub.remote.helm import helm_words, is_about_a_lost_answer
 from magnumhub.remote.jobs import JobState
-from magnumhub.remote.releases import ReleaseSeen, decide_release, helm_words, recovery_revision, same
+from magnumhub.remote.releases import ReleaseSeen, decide_release, recovery_revision, same
 
 NOW = 10_000.0
 NO_JOB = JobState("none")
@@ -89,3 +90,19 @@ def test_helms_own_words_are_kept_and_nothing_else() -> None:
     assert helm_words(stderr) == (
         "pre-upgrade hooks failed: resource Job/d/slow not ready. status: InProgress\ncontext deadline exceeded"
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "is_lost"),
+    [
+        ('Kubernetes cluster unreachable: Get "https://127.0.0.1:6443/version": EOF', True),
+        ('Patch "https://10.0.0.5:6443/api/v1/namespaces/jhub/services/hub": unexpected EOF', True),
+        ("read tcp 10.0.0.5:50824->10.0.0.5:6443: read: connection reset by peer", True),
+        ("dial tcp 10.0.0.5:6443: connect: connection refused", True),
+        ("net/http: TLS handshake timeout", True),
+        ('failed to create resource: services "hub" is forbidden: exceeded quota', False),
+        ('cannot patch "hub" with kind Deployment: field is immutable', False),
+    ],
+)
+def test_an_answer_that_was_lost_is_told_from_a_refusal(said: str, is_lost: bool) -> None:
+    assert is_about_a_lost_answer(said) is is_lost
