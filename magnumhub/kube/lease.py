@@ -29,6 +29,7 @@ from magnumhub.kube.watching import changes
 NAMESPACE = "kube-system"
 LEASE_S = 30
 _RENEW_S = 10
+_AGAIN_S = 1
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ def site_lease(kube: Kube, site: str, *, wait_s: float, report: Report) -> Itera
 
     Raises:
         DeadlineError: another run holds the site; says whose.
+        TransientError: the API did not answer for so long.
     """
     lease = _acquire(kube, site, wait_s, report)
     try:
@@ -151,13 +153,19 @@ def _acquire(kube: Kube, site: str, wait_s: float, report: Report) -> SiteLease:
     me = myself()
     end, told = time.monotonic() + wait_s, ""
     while True:
-        seen = _read(kube, site)
-        if decide_lease(seen, me, seen is not None and _is_dead(seen)) == "take":
-            try:
+        try:
+            seen = _read(kube, site)
+            if decide_lease(seen, me, seen is not None and _is_dead(seen)) == "take":
                 _write(kube, site, str(me), seen.version if seen else None)
                 return SiteLease(kube, site, me)
-            except ConflictError:
-                continue
+        except ConflictError:
+            continue
+        except TransientError:
+            # An answer was lost, perhaps that to a lease which is ours by now.
+            if time.monotonic() >= end:
+                raise
+            time.sleep(_AGAIN_S)
+            continue
         assert seen is not None
         if time.monotonic() >= end:
             raise DeadlineError(
