@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import httpx
@@ -33,7 +34,7 @@ def main() -> None:
     password = _password(site)
     _put_notebook(hub_url, password)
     tools = ":".join(str(Path(path).parent) for path in state["tools"].values())
-    site_file = _short(started["site"])
+    site_file = quote(_short(started["site"]))
     print(f"""
 JupyterHub with Dask is running on a cloud on this machine.
 
@@ -44,9 +45,9 @@ JupyterHub with Dask is running on a cloud on this machine.
 {_from_elsewhere(hub_url)}
 Look around, in a shell in this folder:
 
-  export OS_CLIENT_CONFIG_FILE={_short(started["clouds_yaml"])}
-  export KUBECONFIG={_short(magnum_cluster["kubeconfig"])}
-  export PATH={tools}:$PATH
+  export OS_CLIENT_CONFIG_FILE={quote(_short(started["clouds_yaml"]))}
+  export KUBECONFIG={quote(_short(magnum_cluster["kubeconfig"]))}
+  export PATH={quote(tools)}:$PATH
   kubectl get service -n jhub                  # EXTERNAL-IP is the address reserved for the hub
   kubectl get pods -n dask-gateway --watch     # while the notebook computes: a scheduler and its workers
   helm list -A

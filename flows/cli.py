@@ -36,7 +36,10 @@ _PREFECT_DEFAULTS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (DESIGN: 0 done, 1 failed, 2 wrong input, 3 degraded, 4 waits for a
     person)."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] == ["sandbox"]:  # a program of its own, with its own options: nothing of the product imports it
+        return subprocess.call([sys.executable, "-m", "sandbox", *given[1:]])  # noqa: S603
+    options = parser().parse_args(given)
     command: Callable[[argparse.Namespace], int] = options.command
     from magnumhub.domain.errors import InputError, MagnumhubError, WaitingError
 
@@ -60,11 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="magnumhub", description="JupyterHub and Dask Gateway on OpenStack Magnum, from nothing to a checked hub."
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options; `command` of what it parses carries one out."""
+    top = argparse.ArgumentParser(
+        prog="magnumhub",
+        description="JupyterHub and Dask Gateway on OpenStack Magnum, from nothing to a checked hub.",
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def site_command(name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
@@ -73,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         return sub
 
-    init = commands.add_parser("init", help="look at a cloud and write a commented site file for it")
+    text = "look at a cloud and write a commented site file for it"
+    init = commands.add_parser("init", help=text, description=text)
     init.add_argument("name", metavar="NAME", help="the new site's name: lowercase letters, digits, dashes")
     init.add_argument("--cloud", required=True, metavar="CLOUD", help="the entry of clouds.yaml to look at")
     init.add_argument("--directory", type=Path, default=Path("deployments/sites"), help="default: %(default)s")
@@ -87,10 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     site_command("status", _status, "what there is of a site right now")
 
-    sandbox = commands.add_parser("sandbox", help="a cloud on this machine to try everything on", add_help=False)
-    sandbox.add_argument("arguments", nargs=argparse.REMAINDER)
-    sandbox.set_defaults(command=_sandbox)
-    return parser
+    commands.add_parser("sandbox", help="a cloud on this machine to try everything on")
+    return top
 
 
 def _provision(options: argparse.Namespace) -> int:
@@ -145,11 +149,6 @@ def _init(options: argparse.Namespace) -> int:
     path = write_site_file(options.name, options.cloud, options.directory)
     print(f"{path} written. Read it, then: magnumhub plan {path}")
     return DONE
-
-
-def _sandbox(options: argparse.Namespace) -> int:
-    # A program of its own: nothing of the product imports it.
-    return subprocess.call([sys.executable, "-m", "sandbox", *options.arguments])  # noqa: S603
 
 
 def _load(name_or_path: str) -> Site:

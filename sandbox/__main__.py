@@ -91,9 +91,10 @@ def _state(state_dir: Path) -> dict[str, Any]:
     return state
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="sandbox", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+def parser() -> argparse.ArgumentParser:
+    """The options of `up` and `down`."""
+    top = argparse.ArgumentParser(prog="magnumhub sandbox", description=__doc__)
+    commands = top.add_subparsers(dest="command", required=True)
     for name, words in (("up", "start it, print where everything is"), ("down", "end it and all that ran in it")):
         command = commands.add_parser(name, help=words)
         command.add_argument(
@@ -104,7 +105,11 @@ def main() -> None:
         "--time-scale", type=float, default=0.02, help="factor on the cloud's delays: 1 is a real one's"
     )
     options.add_argument("--faults", type=lambda text: Path(text).resolve(), help="JSON list of faults and scenarios")
-    given = parser.parse_args()
+    return top
+
+
+def main() -> None:
+    given = parser().parse_args()
     state_dir = given.state.resolve()
     if given.command == "down":
         down(state_dir)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import ConfigDict, Field
@@ -90,7 +91,7 @@ def finding_of(check: str, error: MagnumhubError) -> Finding:
     category = Category.SERVICE
     if isinstance(error, AuthenticationError):
         category = Category.CREDENTIALS
-    elif isinstance(error, FailedError | DeadlineError):
+    elif check == "notebook" and isinstance(error, FailedError | DeadlineError):
         category = Category.WORKLOAD
     elif isinstance(error, RefusedError):
         category = Category.CONFIGURATION
@@ -154,8 +155,9 @@ def noted(finding: Finding, note: str) -> Finding:
 
 def told(outcome: DaskOutcome) -> str:
     """The benchmark in one line."""
+    mean = math.nan if outcome.mean is None else outcome.mean
     return (
-        f"mean {outcome.mean} of {outcome.array_size} x {outcome.array_size} on {outcome.workers} workers"
+        f"mean {mean:.2e} of {outcome.array_size} x {outcome.array_size} on {outcome.workers} workers"
         f" in {outcome.compute_s:.1f} s from the {outcome.origin}; the sum with a known answer is right"
     )
 
