@@ -159,7 +159,10 @@ class Hub:
         client = self._new_client(service_token)
         try:
             path = f"/hub/api/users/{quote(user, safe='')}"
-            ask(client, "POST", path, what=f"hub user {user}", accept=(201, 409))
+            answer = ask(client, "POST", path, what=f"hub user {user}", accept=(201, 404, 409))
+            if answer.status_code == 404:
+                message = f"hub user {user}: {self.base_url} answered 404: {reason_of(answer)}"
+                raise AuthenticationError(message, f"the role of the service needs admin:users!user={user}")
         except BaseException:
             client.close()
             raise

@@ -161,18 +161,19 @@ def test_times_of_the_dask_cluster_are_not_those_of_the_computation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "category"),
+    ("check", "error", "category"),
     [
-        (TransientError("no answer", "look"), "service"),
-        (AuthenticationError("403", "look"), "credentials"),
-        (FailedError("spawn failed", "look"), "workload"),
-        (DeadlineError("not ready", "look"), "workload"),
-        (RefusedError("elsewhere", "look"), "configuration"),
+        ("hub", TransientError("no answer", "look"), "service"),
+        ("hub", DeadlineError("not there after 300 s", "look"), "service"),
+        ("hub", RefusedError("leads elsewhere", "look"), "configuration"),
+        ("notebook", AuthenticationError("403", "look"), "credentials"),
+        ("notebook", FailedError("spawn failed", "look"), "workload"),
+        ("notebook", DeadlineError("not ready", "look"), "workload"),
     ],
 )
-def test_an_error_becomes_a_finding_with_its_remedy(error: MagnumhubError, category: str) -> None:
-    finding = finding_of("hub", error)
-    assert seen([finding]) == [("hub", "Unhealthy", category)]
+def test_an_error_becomes_a_finding_with_its_remedy(check: str, error: MagnumhubError, category: str) -> None:
+    finding = finding_of(check, error)
+    assert seen([finding]) == [(check, "Unhealthy", category)]
     assert (finding.summary, finding.remedy) == (error.message, "Look.")
 
 

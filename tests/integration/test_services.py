@@ -1,0 +1,173 @@
+"""Hub, notebook server and kernel as a user meets them: a real JupyterHub, real servers, real kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from magnumhub.domain.errors import AuthenticationError, FailedError
+from magnumhub.domain.spec import Site
+from magnumhub.services.benchmark import DaskRequest, run_in_notebook, run_on_runner
+from magnumhub.services.hub import Hub, HubUser
+from magnumhub.services.kernel import execute
+from magnumhub.services.notebook_server import NotebookServer
+from magnumhub.services.verify import HubAccess, verify
+from tests.integration.hub_rig import CHECK_TOKEN, PASSWORD, free_port, running_hub
+
+USER = "magnumhub-check"
+REQUEST = DaskRequest(workers=1, required=1, array_size=100, chunk=50, scheduler_s=20, workers_s=20, benchmark_s=20)
+SITE = Site.model_validate(
+    {
+        "name": "loopback",
+        "cloud": "none",
+        "project": "none",
+        "cluster": {"keypair": "none"},
+        "helm": {"version": "4.1.4", "sha256": "0" * 64},
+        "image": {"name": "pangeo/pangeo-notebook", "tag": "2026.10.02"},
+        "jupyterhub": {"auth": {"kind": "dummy", "password": {"env": "UNUSED"}, "allow": "all"}},
+        "limits_s": {"notebook": 60, "load_balancer": 1},
+    }
+)
+
+
+def quiet(line: str) -> None:
+    """Progress that nobody reads."""
+
+
+@pytest.fixture(scope="module")
+def hub_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_hub(tmp_path_factory.mktemp("hub")) as url, Hub(url) as hub:
+        hub.wait_healthy(deadline_s=60, report=quiet)
+        yield url
+
+
+@pytest.fixture(scope="module")
+def hub(hub_url: str) -> Iterator[Hub]:
+    with Hub(hub_url) as hub:
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def user(hub: Hub) -> Iterator[HubUser]:
+    with hub.login(USER, PASSWORD, token_s=600) as user:
+        yield user
+
+
+@pytest.fixture(scope="module")
+def server(user: HubUser) -> Iterator[NotebookServer]:
+    user.server.start(deadline_s=60, report=quiet)
+    yield user.server
+    user.server.stop(deadline_s=30)
+    assert user.server.state() is None
+
+
+def test_hub_tells_its_version_and_has_a_login_form(hub: Hub) -> None:
+    assert hub.version() == "5.5.0"
+    assert hub.login_page().kind == "form"
+
+
+def test_a_wrong_password_is_refused_in_the_hubs_words(hub: Hub) -> None:
+    with pytest.raises(AuthenticationError, match="Invalid username or password"):
+        hub.login(USER, "wrong", token_s=60)
+
+
+def test_the_token_ends_with_the_session_and_can_little(hub: Hub, hub_url: str) -> None:
+    with hub.login("ann", PASSWORD, token_s=60) as ann:
+        asked = httpx.get(f"{hub_url}/hub/api/user", headers={"Authorization": f"token {ann.token}"}).json()
+        assert {scope.partition("!")[2] for scope in asked["scopes"]} == {"user=ann"}
+        assert not [scope for scope in asked["scopes"] if scope.startswith(("admin", "tokens", "shares"))]
+        assert ann.token not in repr(ann)
+    after = httpx.get(f"{hub_url}/hub/api/user", headers={"Authorization": f"token {ann.token}"})
+    assert after.status_code == 403
+
+
+def test_a_server_that_cannot_start_says_why(hub: Hub) -> None:
+    with (
+        hub.login("unlucky", PASSWORD, token_s=60) as unlucky,
+        pytest.raises(FailedError, match="no room for unlucky"),
+    ):
+        unlucky.server.start(deadline_s=60, report=quiet)
+
+
+def test_a_kernel_prints_and_fails_as_in_a_notebook(server: NotebookServer) -> None:
+    assert server.version() == "5.5.0"
+    lines: list[str] = []
+    code = "print('one')\nprint('two')\n1/0"
+    execution = execute(server, code, deadline_s=60, grace_s=5, report=lines.append)
+    assert lines == ["one", "two"]
+    assert execution.error == "ZeroDivisionError: division by zero"
+
+
+def test_code_is_interrupted_at_its_deadline_and_can_tidy_up(server: NotebookServer) -> None:
+    code = "import time\ntry:\n    time.sleep(60)\nfinally:\n    print('tidy')"
+    execution = execute(server, code, deadline_s=1, grace_s=20, report=quiet)
+    assert execution.interrupted
+    assert execution.stdout == "tidy\n"
+
+
+def test_a_kernel_that_dies_is_told_from_one_that_is_slow(server: NotebookServer) -> None:
+    with pytest.raises(FailedError, match="died"):
+        execute(server, "import os; os.kill(os.getpid(), 9)", deadline_s=60, grace_s=5, report=quiet)
+
+
+def test_a_gateway_that_does_not_answer_ends_the_computation(server: NotebookServer) -> None:
+    told: list[str] = []
+    outcome = run_in_notebook(server, REQUEST, report=told.append)
+    assert outcome.failed and outcome.failed.phase == "gateway"
+    assert told[0] == "gateway"
+    assert outcome.versions.client["dask"] and not outcome.dask_cluster_came
+
+
+def test_the_runners_process_leaves_nothing_when_its_gateway_does_not_answer() -> None:
+    outcome = run_on_runner(REQUEST, address=f"http://127.0.0.1:{free_port()}", token="none", report=quiet)
+    assert outcome.failed and outcome.failed.phase == "gateway"
+    assert not outcome.cleared
+
+
+def test_a_service_runs_the_checks_user_without_a_login(hub: Hub, server: NotebookServer) -> None:
+    with hub.as_service(USER, CHECK_TOKEN) as user:
+        state = user.server.state()
+        assert state and state["ready"]
+        assert user.server.version() == "5.5.0"
+    with pytest.raises(AuthenticationError):
+        hub.as_service("ann", CHECK_TOKEN)
+
+
+def test_verify_names_the_hub_first_and_blames_nothing_else(hub_url: str) -> None:
+    health = verify(
+        SITE,
+        hub_url=f"http://127.0.0.1:{free_port()}",
+        gateway_url=None,
+        access=HubAccess(USER, password=PASSWORD),
+        releases={},
+        full=True,
+        report=quiet,
+    )
+    assert {check.name: check.level for check in health.checks} == {
+        "hub": "Unhealthy",
+        "gateway": "Skipped",
+        "notebook": "Skipped",
+        "dask_cluster": "Skipped",
+        "versions": "Skipped",
+        "benchmark": "Skipped",
+    }
+    assert [finding.check for finding in health.findings] == ["hub"]
+
+
+def test_verify_stops_the_server_that_a_killed_check_left(hub_url: str, server: NotebookServer) -> None:
+    health = verify(
+        SITE,
+        hub_url=hub_url,
+        gateway_url=None,
+        access=HubAccess(USER, password=PASSWORD),
+        releases={},
+        full=True,
+        report=quiet,
+    )
+    levels = {check.name: check.level for check in health.checks}
+    assert levels["hub"] == levels["notebook"] == "Healthy"
+    assert levels["dask_cluster"] == "Unhealthy"
+    assert levels["benchmark"] == "Skipped"
+    assert server.state() is None
