@@ -1,0 +1,28 @@
+"""The command line answers at once: nothing slow is imported before a command needs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+SLOW = {"prefect", "openstack", "kubernetes", "fabric", "distributed", "numpy", "pydantic", "httpx", "rich"}
+
+
+def test_help_imports_nothing_slow() -> None:
+    program = (
+        "import contextlib, io, json, sys\n"
+        "import flows.cli\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        "    flows.cli.main(['provision', '--help'])\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert not SLOW & set(json.loads(loaded))
+
+
+def test_help_answers_within_a_second() -> None:
+    started_s = time.monotonic()
+    subprocess.run([sys.executable, "-m", "flows.cli", "--help"], check=True, capture_output=True)
+    assert time.monotonic() - started_s < 1.0  # 0.1 s on a quiet machine
