@@ -52,21 +52,20 @@ def ensure_token(kube: Kube, namespace: str, name: str, key: str, *, site: str) 
     Raises:
         NotOursError: a Secret of that name exists without our mark.
     """
-    found = read_secret(kube, namespace, name) or {}
-    if token := found.get(key):
-        return token
-    # When another first run is faster its token is the one.
-    with suppress(ConflictError):
-        write_secret(kube, namespace, name, {**found, key: secrets.token_hex(32)}, site=site)
-    return (read_secret(kube, namespace, name) or {})[key]
+    while True:
+        found = _find(kube, namespace, name)
+        data = _text(found)
+        if token := data.get(key):
+            return token
+        # When somebody else wrote meanwhile, what they wrote is read, not written over.
+        with suppress(ConflictError):
+            _write(kube, namespace, name, {**data, key: secrets.token_hex(32)}, found, site=site)
 
 
 def read_secret(kube: Kube, namespace: str, name: str) -> dict[str, str] | None:
     """A Secret's text by key; None when there is none. Never log it."""
     found = _find(kube, namespace, name)
-    if found is None:
-        return None
-    return {key: base64.b64decode(value).decode() for key, value in found.get("data", {}).items()}
+    return None if found is None else _text(found)
 
 
 def write_secret(kube: Kube, namespace: str, name: str, data: Mapping[str, str], *, site: str) -> Action:
@@ -78,7 +77,13 @@ def write_secret(kube: Kube, namespace: str, name: str, data: Mapping[str, str],
         NotOursError: a Secret of that name exists without our mark.
         ConflictError: somebody else wrote it in between.
     """
-    found = _find(kube, namespace, name)
+    return _write(kube, namespace, name, data, _find(kube, namespace, name), site=site)
+
+
+def _write(
+    kube: Kube, namespace: str, name: str, data: Mapping[str, str], found: dict[str, Any] | None, *, site: str
+) -> Action:
+    """Write over what was `found`, and nothing newer."""
     encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
     metadata = client.V1ObjectMeta(name=name, labels=labels(site))
     if found is None:
@@ -96,6 +101,11 @@ def write_secret(kube: Kube, namespace: str, name: str, data: Mapping[str, str],
     with translated(f"changing secret {namespace}/{name}"):
         kube.core.replace_namespaced_secret(name, namespace, client.V1Secret(metadata=metadata, data=encoded))
     return "changed"
+
+
+def _text(found: dict[str, Any] | None) -> dict[str, str]:
+    data = (found or {}).get("data") or {}
+    return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
 
 def _find(kube: Kube, namespace: str, name: str) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -55,6 +56,14 @@ def test_a_token_is_made_once_and_found_again(kube: Kube, namespace: str) -> Non
     assert ensure_token(kube, namespace, "tokens", "gateway", site="test") == first
     other = ensure_token(kube, namespace, "tokens", "check", site="test")
     assert read_secret(kube, namespace, "tokens") == {"gateway": first, "check": other}
+
+
+def test_stages_side_by_side_agree_on_every_token(kube: Kube, namespace: str) -> None:
+    keys = ["gateway", "check"] * 8
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda key: ensure_token(kube, namespace, "tokens", key, site="test"), keys))
+    assert read_secret(kube, namespace, "tokens") == dict(zip(keys, made, strict=True))
+    assert len(set(made)) == 2
 
 
 def test_a_secret_of_others_is_not_touched(kube: Kube, namespace: str) -> None:
