@@ -6,11 +6,9 @@ from prefect import task
 
 from magnumhub.domain.results import Addresses, MagnumCluster
 from magnumhub.domain.spec import Site
-from magnumhub.domain.wiring import GATEWAY_RELEASE, service_names
-from tasks.access import Way, reached
+from tasks.access import Way
 from tasks.policy import OBSERVE
-from tasks.progress import stage
-from tasks.releases import Charts, Installed, composed_values, install
+from tasks.releases import Charts, Installed, ensure_installed
 
 
 @task(name="ensure Dask Gateway", **OBSERVE)
@@ -26,19 +24,4 @@ def ensure_dask_gateway(
         DeadlineError: pods are not ready, the load balancer has no address or does not answer; says why.
         WaitingError: the address does not answer, and its firewall is one that a person opens.
     """
-    with stage("dask_gateway") as report, reached(site, magnum_cluster, way, report) as there:
-        values = composed_values(site, there, addresses, chosen, storage_class)
-        installed = install(
-            site,
-            there,
-            name=GATEWAY_RELEASE,
-            chart=site.dask_gateway.chart,
-            version=chosen.dask_gateway.version,
-            values=values.dask_gateway,
-            service=service_names(site)["dask_gateway"],
-            addresses=addresses,
-            asked=addresses.dask_gateway,
-            report=report,
-        )
-        report.action = installed.release.action
-        return installed
+    return ensure_installed("dask_gateway", site, magnum_cluster, way, addresses, chosen, storage_class)

@@ -6,11 +6,9 @@ from prefect import task
 
 from magnumhub.domain.results import Addresses, MagnumCluster
 from magnumhub.domain.spec import Site
-from magnumhub.domain.wiring import HUB_RELEASE, service_names
-from tasks.access import Way, reached
+from tasks.access import Way
 from tasks.policy import OBSERVE
-from tasks.progress import stage
-from tasks.releases import Charts, Installed, composed_values, install
+from tasks.releases import Charts, Installed, ensure_installed
 
 
 @task(name="ensure JupyterHub", **OBSERVE)
@@ -27,19 +25,4 @@ def ensure_jupyterhub(
         DeadlineError: pods are not ready, the load balancer has no address or does not answer; says why.
         WaitingError: the address does not answer, and its firewall is one that a person opens.
     """
-    with stage("jupyterhub") as report, reached(site, magnum_cluster, way, report) as there:
-        values = composed_values(site, there, addresses, chosen, storage_class)
-        installed = install(
-            site,
-            there,
-            name=HUB_RELEASE,
-            chart=site.jupyterhub.chart,
-            version=chosen.jupyterhub.version,
-            values=values.jupyterhub,
-            service=service_names(site)["jupyterhub"],
-            addresses=addresses,
-            asked=addresses.jupyterhub,
-            report=report,
-        )
-        report.action = installed.release.action
-        return installed
+    return ensure_installed("jupyterhub", site, magnum_cluster, way, addresses, chosen, storage_class)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Literal
 
 from prefect import task
 
@@ -19,6 +20,7 @@ from magnumhub.domain.wiring import (
     Versions,
     compose_values,
     secret_refs,
+    service_names,
 )
 from magnumhub.kube.crds import apply_crds
 from magnumhub.kube.pods import wait_for_workloads
@@ -30,14 +32,16 @@ from magnumhub.remote.reachability import wait_until_open
 from magnumhub.remote.releases import ensure_release, list_releases
 from magnumhub.remote.session import Reached
 from tasks.access import Way, reached
-from tasks.network import proving_open
+from tasks.network import by_role, proving_open
 from tasks.policy import OBSERVE
 from tasks.progress import stage
 
 TOKENS_SECRET = "magnumhub-tokens"  # noqa: S105  the Secret's name, not a secret
 """In the hub's namespace: tokens that were made once and are found again by every later run."""
 
-_CHARTS = {HUB_RELEASE: "jupyterhub", GATEWAY_RELEASE: "dask-gateway"}
+Part = Literal["jupyterhub", "dask_gateway"]
+_RELEASES: dict[Part, str] = {"jupyterhub": HUB_RELEASE, "dask_gateway": GATEWAY_RELEASE}
+_CHARTS: dict[Part, ChartName] = {"jupyterhub": "jupyterhub", "dask_gateway": "dask-gateway"}
 
 
 class Charts(Result):
@@ -73,19 +77,19 @@ def ensure_helm(site: Site, magnum_cluster: MagnumCluster, way: Way) -> Charts:
         report.action = helm.action
         installed = {release.name: release for release in list_releases(helm)}
 
-        def choose(chart: ChartName, release: str, spec: ChartSpec) -> ChartChoice:
+        def choose(part: Part, spec: ChartSpec) -> ChartChoice:
             # What the site pins; else what is installed, which only a redeploy moves; else the newest that fits.
-            keep = installed.get(release) if spec.version == NEWEST else None
+            keep = installed.get(_RELEASES[part]) if spec.version == NEWEST else None
             return choose_chart(
-                chart,
-                charts.versions(spec.repo, chart, timeout_s=site.limits_s.api),
+                _CHARTS[part],
+                charts.versions(spec.repo, _CHARTS[part], timeout_s=site.limits_s.api),
                 kubernetes_version=magnum_cluster.kubernetes_version,
                 wanted=keep.version if keep else spec.version,
             )
 
         return Charts(
-            jupyterhub=choose("jupyterhub", HUB_RELEASE, site.jupyterhub.chart),
-            dask_gateway=choose("dask-gateway", GATEWAY_RELEASE, site.dask_gateway.chart),
+            jupyterhub=choose("jupyterhub", site.jupyterhub.chart),
+            dask_gateway=choose("dask_gateway", site.dask_gateway.chart),
         )
 
 
@@ -110,47 +114,68 @@ def composed_values(
     )
 
 
-def install(
+def ensure_installed(
+    part: Part,
     site: Site,
-    there: Reached,
-    *,
-    name: str,
-    chart: ChartSpec,
-    version: str,
-    values: dict[str, object],
-    service: ServiceName,
+    magnum_cluster: MagnumCluster,
+    way: Way,
     addresses: Addresses,
-    asked: FloatingIP | None,
-    report: Report,
+    chosen: Charts,
+    storage_class: str | None,
 ) -> Installed:
-    """Install or upgrade one release, wait for its pods, then until the address that was asked for answers.
+    """Install or upgrade one part, wait for its pods, then until the address that was asked for answers.
 
     Custom resource definitions go first, as Helm never upgrades them. Helm returns while a load balancer is still
     pending (measured with helm 4.1.4), so the address is watched on the Service itself.
     """
-    started_s = time.monotonic()
-    archive = charts.fetch(chart.repo, _CHARTS[name], version, timeout_s=site.limits_s.api)
-    ensure_namespace(there.kube, service.namespace, site=site.name)
-    apply_crds(there.kube, archive.crds(), deadline_s=site.limits_s.api)
-    helm = prepare_helm(there, site.helm, report=report)
-    release = ensure_release(
-        helm, name, service.namespace, archive, values, deadline_s=site.limits_s.release, report=report
-    )
-    left_s = site.limits_s.release - (time.monotonic() - started_s)
-    wait_for_workloads(there.kube, service.namespace, deadline_s=max(1.0, left_s), report=report)
-    ports = service_ports(there.kube, service.namespace, service.name)
-    if asked is None:
-        return Installed(release=release, address=None, ports=ports)
-    end_s = time.monotonic() + site.limits_s.load_balancer
+    chart: ChartSpec = getattr(site, part).chart
+    choice: ChartChoice = getattr(chosen, part)
+    service = service_names(site)[part]
+    with stage(part) as report, reached(site, magnum_cluster, way, report) as there:
+        end_s = time.monotonic() + site.limits_s.release
+        values = getattr(composed_values(site, there, addresses, chosen, storage_class), part)
+        archive = charts.fetch(chart.repo, _CHARTS[part], choice.version, timeout_s=site.limits_s.api)
+        ensure_namespace(there.kube, service.namespace, site=site.name)
+        apply_crds(there.kube, archive.crds(), deadline_s=site.limits_s.api)
+        release = ensure_release(
+            prepare_helm(there, site.helm, report=report),
+            _RELEASES[part],
+            service.namespace,
+            archive,
+            values,
+            deadline_s=site.limits_s.release,
+            report=report,
+        )
+        report.action = release.action
+        wait_for_workloads(there.kube, service.namespace, deadline_s=_left_s(end_s), report=report)
+        ports = service_ports(there.kube, service.namespace, service.name)
+        address = by_role(addresses).get(part)
+        if address is None:
+            return Installed(release=release, address=None, ports=ports)
+        seen = _wait_for_address(site, there, service, ports, addresses, address, report)
+        return Installed(release=release, address=seen, ports=ports)
+
+
+def _wait_for_address(
+    site: Site,
+    there: Reached,
+    service: ServiceName,
+    ports: dict[str, int],
+    addresses: Addresses,
+    asked: FloatingIP,
+    report: Report,
+) -> str:
+    limit_s = site.limits_s.load_balancer
+    end_s = time.monotonic() + limit_s
     address = wait_for_external_ip(
-        there.kube,
-        service.namespace,
-        service.name,
-        asked=asked.address,
-        deadline_s=site.limits_s.load_balancer,
-        report=report,
+        there.kube, service.namespace, service.name, asked=asked.address, deadline_s=limit_s, report=report
     )
     with proving_open(site, addresses, asked):
         for port in ports.values():
-            wait_until_open(address, port, deadline_s=max(1.0, end_s - time.monotonic()), report=report)
-    return Installed(release=release, address=address, ports=ports)
+            wait_until_open(address, port, deadline_s=_left_s(end_s), report=report)
+    return address
+
+
+def _left_s(end_s: float) -> float:
+    """Seconds until a deadline on the monotonic clock: enough to look once, also when it has passed."""
+    return max(1.0, end_s - time.monotonic())
