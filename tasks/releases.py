@@ -172,7 +172,8 @@ def _wait_for_address(
     )
     with proving_open(site, addresses, asked):
         for port in ports.values():
-            wait_until_open(address, port, deadline_s=_left_s(end_s), report=report)
+            what = f"service {service.namespace}/{service.name}"
+            wait_until_open(address, port, what=what, deadline_s=_left_s(end_s), report=report)
     return address
 
 

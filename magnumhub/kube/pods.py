@@ -105,8 +105,12 @@ def pod_problem(pod: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()
     scheduled = conditions.get("PodScheduled", {})
     if scheduled.get("status") == "False":
         return PodProblem(name, f"no node for it: {scheduled.get('message') or scheduled.get('reason')}")
-    last = last_warning(events, "Pod", name)
-    return PodProblem(name, f"{status.get('phase', 'Pending')}, not ready{': ' + last if last else ''}")
+    if last := last_warning(events, "Pod", name):
+        return PodProblem(name, f"{status.get('phase', 'Pending')}, not ready: {last}")
+    node = pod.get("spec", {}).get("nodeName")
+    if node and not status.get("containerStatuses"):
+        return PodProblem(name, f"Pending: the kubelet of {node} has not said that it starts it")
+    return PodProblem(name, f"{status.get('phase', 'Pending')}, not ready, without a reason given")
 
 
 def _container_problem(pod: str, container: Mapping[str, Any]) -> PodProblem | None:

@@ -55,10 +55,11 @@ def judge_connect_error(error: OSError) -> How:
     return "timeout"
 
 
-def wait_until_open(host: str, port: int, *, deadline_s: float, report: Report) -> None:
+def wait_until_open(host: str, port: int, *, what: str, deadline_s: float, report: Report) -> None:
     """Wait until a port answers.
 
     Args:
+        what: is there, in a few words.
         deadline_s: in seconds.
 
     Raises:
@@ -72,11 +73,11 @@ def wait_until_open(host: str, port: int, *, deadline_s: float, report: Report) 
             return
         if time.monotonic() >= end:
             raise DeadlineError(
-                f"{host} port {port} does not answer after {deadline_s:.0f} s ({seen.how})",
+                f"{what}: {host} port {port} does not answer after {deadline_s:.0f} s ({seen.how})",
                 f"{seen.meaning}. Ask the cloud's support to open the port if it stays so",
             )
         if seen.how != told:
             told = seen.how
-            report(f"{host} port {port}: {seen.how}: {seen.meaning}")
+            report(f"{what}: {host} port {port}: {seen.how}: {seen.meaning}")
         # There is nothing to watch before a port is open.
         time.sleep(min(1.0, max(0.0, end - time.monotonic())))

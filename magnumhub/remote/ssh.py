@@ -199,10 +199,11 @@ def wait_until_open(target: SSHTarget, *, deadline_s: float, report: Report) -> 
         DeadlineError: it does not; says how, and what that means.
     """
     if target.jump_host is None:
-        reachability.wait_until_open(target.host, target.port, deadline_s=deadline_s, report=report)
+        what = f"ssh of {target.name}"
+        reachability.wait_until_open(target.host, target.port, what=what, deadline_s=deadline_s, report=report)
         return
     jump = fabric.Connection(target.jump_host, config=_no_config())
-    reachability.wait_until_open(jump.host, jump.port, deadline_s=deadline_s, report=report)
+    reachability.wait_until_open(jump.host, jump.port, what="access.jump_host", deadline_s=deadline_s, report=report)
 
 
 def _connect_failure(error: OSError) -> reachability.How:

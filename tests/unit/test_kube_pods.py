@@ -47,6 +47,12 @@ def test_it_crashes_again_and_again() -> None:
     assert problem == PodProblem("hub-1", "hub ended 3 times (Error, exit code 1)", crashed="hub")
 
 
+def test_the_kubelet_is_silent() -> None:
+    assigned = {**pod("Pending"), "spec": {"nodeName": "node-0"}}
+    problem = pod_problem(assigned)
+    assert problem == PodProblem("hub-1", "Pending: the kubelet of node-0 has not said that it starts it")
+
+
 def test_its_last_warning_says_why_it_is_not_ready() -> None:
     def event(name: str, time: str, message: str) -> dict[str, Any]:
         about = {"kind": "Pod", "name": name}
