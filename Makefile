@@ -40,7 +40,7 @@ test: install ## needs neither root nor, once installed, a network
 	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/integration tests/sandbox tests/e2e
 
 test-matrix: ## kills, faults, repeats; PART=provision runs one part
-	$(BIN)/pytest tests/matrix $(if $(PART),-k $(PART))
+	$(BIN)/pytest -n 2 --dist loadfile tests/matrix $(if $(PART),-k $(PART))
 
 bench: ## what the README's figures come from
 	$(BIN)/python -m benchmarks.provision

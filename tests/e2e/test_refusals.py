@@ -47,16 +47,6 @@ def test_creation_that_magnum_failed(sandbox: Sandbox) -> None:
     assert sandbox.state()["clusters"] == failed
 
 
-def test_quota_of_floating_ips(sandbox: Sandbox) -> None:
-    sandbox.fault(scenario="quota-floatingip")
-    ran = refused(sandbox, sandbox.site())
-    (problem,) = ran.error["problems"]
-    assert problem["field"] == "quota"
-    assert "floating" in problem["given"]
-    assert problem["expected"]
-    assert sandbox.mutations() == []
-
-
 def test_quota_that_was_used_up_after_the_look(sandbox: Sandbox) -> None:
     words = "Quota exceeded for resources: ['floatingip']."
     sandbox.fault(service="neutron", method="POST", path="/floatingips$", status=409, message=words)
@@ -66,26 +56,27 @@ def test_quota_that_was_used_up_after_the_look(sandbox: Sandbox) -> None:
     assert sandbox.state()["clusters"] == []
 
 
-def test_keypair_that_nova_does_not_have(sandbox: Sandbox, tmp_path: Path) -> None:
-    ran = refused(sandbox, sandbox.site_with(tmp_path, {"cluster": {"keypair": "nobodys"}}))
-    (problem,) = ran.error["problems"]
-    assert "nobodys" in problem["given"]
-    assert "default" in problem["expected"], "the keypairs that there are"
-    assert sandbox.mutations() == []
-
-
-def test_address_that_serves_something_else(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_all_that_preflight_sees_is_told_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
     network = sandbox.connect().network
     external = network.find_network("public", ignore_missing=False).id
     internal = network.find_network("internal", ignore_missing=False).id
     port = network.create_port(network_id=internal, name="somebodys")
     taken = network.create_ip(floating_network_id=external, port_id=port.id)
+    sandbox.fault(scenario="quota-floatingip")
     before = sandbox.mutations()
-    site = sandbox.site_with(tmp_path, {"network": {"floating_ips": {"jupyterhub": taken.floating_ip_address}}})
-    ran = refused(sandbox, site)
-    assert taken.floating_ip_address in ran.told()
-    assert "somebodys" in ran.told()
-    assert "network.floating_ips.jupyterhub" in ran.told()
+    addresses = {"floating_ips": {"jupyterhub": taken.floating_ip_address}}
+    ran = refused(sandbox, sandbox.site_with(tmp_path, {"cluster": {"keypair": "nobodys"}, "network": addresses}))
+    problems = {problem["field"]: problem for problem in ran.error["problems"]}
+    assert problems.keys() == {"quota", "not_found", "address"}
+    assert "2 floating IPs are needed, 0 are free" in problems["quota"]["given"]
+    assert "Ask the cloud's support" in problems["quota"]["expected"]
+    assert "keypair of this user called nobodys" in problems["not_found"]["given"]
+    assert "default" in problems["not_found"]["expected"], "the keypairs that there are"
+    assert f"{taken.floating_ip_address} serves port somebodys" in problems["address"]["given"]
+    assert "network.floating_ips.jupyterhub to auto" in problems["address"]["expected"]
+    for problem in problems.values():
+        assert problem["given"] in ran.error["message"]
+        assert problem["expected"] in ran.error["hint"]
     assert sandbox.mutations() == before
     (there,) = sandbox.state()["floating_ips"]
     assert there["port_id"] == port.id
