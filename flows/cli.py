@@ -147,7 +147,7 @@ def _init(options: argparse.Namespace) -> int:
     from tasks.init import write_site_file
 
     path = write_site_file(options.name, options.cloud, options.directory)
-    print(f"{path} written. Read it, then: magnumhub plan {path}")
+    print(f"{path} written. Answer what is marked FILL IN, then: magnumhub plan {path}")
     return DONE
 
 

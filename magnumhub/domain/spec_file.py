@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import yaml
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from magnumhub.domain.errors import InputError, Problem
 from magnumhub.domain.spec import Site
+from magnumhub.domain.spec_forms import SiteName
 from magnumhub.domain.spec_problems import problem_of, valid_parts
 from magnumhub.domain.spec_rules import contradictions
 
@@ -61,6 +62,20 @@ def parse_site(data: Mapping[str, Any]) -> Site:
         InputError: every problem, as for a file.
     """
     return _judged(data, [], stem=None, source="the site")
+
+
+def check_site_name(name: str) -> None:
+    """Hold a new site's name against what a site may be called.
+
+    Raises:
+        InputError: it has another form.
+    """
+    try:
+        TypeAdapter(SiteName).validate_python(name)
+    except ValidationError as error:
+        raise InputError(
+            "no site can have this name", [Problem("name", repr(name), error.errors()[0]["msg"])]
+        ) from error
 
 
 def site_names(sites_dir: Path = SITES_DIR) -> list[str]:
