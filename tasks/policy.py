@@ -30,8 +30,8 @@ def _act_key(context: TaskRunContext, inputs: dict[str, Any]) -> str:
 
 
 _RETRIES: dict[str, Any] = {
-    "retries": 3,
-    "retry_delay_seconds": exponential_backoff(backoff_factor=2),
+    "retries": 5,
+    "retry_delay_seconds": exponential_backoff(backoff_factor=1),
     "retry_jitter_factor": 0.5,
     "retry_condition_fn": is_transient,
 }
