@@ -38,7 +38,7 @@ class Machine:
         self.folder = cloud.state_dir / "servers" / server["id"]
         self.home = self.folder / "home"
         self.key = asyncssh.import_public_key(server["public_key"])
-        self._acceptor: asyncssh.SSHAcceptor | None = None
+        self._starting: asyncio.Task[asyncssh.SSHAcceptor] | None = None
         for folder in (self.home / "bin", self.home / "tmp", self.folder / "etc/kubernetes"):
             folder.mkdir(parents=True)
         self._admin_conf = self.folder / "etc/kubernetes/admin.conf"
@@ -47,7 +47,7 @@ class Machine:
 
     async def start(self) -> None:
         """Listen for ssh on the machine's own address."""
-        self._acceptor = await asyncssh.create_server(
+        starting = asyncssh.create_server(
             lambda: _Login(self),
             self.address,
             SSH_PORT,
@@ -58,11 +58,14 @@ class Machine:
             agent_forwarding=False,
             reuse_address=True,
         )
+        # Cancelled half-way it would leave a listener behind that nobody can close.
+        self._starting = asyncio.ensure_future(starting)
+        await asyncio.shield(self._starting)
 
     async def stop(self) -> None:
         """The machine is switched off: connections are cut, what ran on it ends."""
-        if self._acceptor is not None:
-            self._acceptor.close()
+        if self._starting is not None:
+            (await self._starting).close()
         await asyncio.to_thread(processes.end_marked, SERVER_MARK, self._id)
 
     def admits(self, peer: str) -> bool:

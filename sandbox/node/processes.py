@@ -17,6 +17,8 @@ from pathlib import Path
 
 from sandbox.node.guard import MARK, kill_marked
 
+_UMASK = 0o022  # a container's, whatever that of the sandbox's user is
+
 
 async def start(
     argv: list[str], environment: dict[str, str], folder: Path, output: Path, mark: str
@@ -35,6 +37,7 @@ async def start(
             stdout=log,
             stderr=log,
             start_new_session=True,
+            umask=_UMASK,
         )
 
 
@@ -48,6 +51,7 @@ async def run(argv: list[str], environment: dict[str, str], folder: Path, timeou
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
+        umask=_UMASK,
     )
     try:
         async with asyncio.timeout(timeout_s):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import io
 import socket
 import ssl
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import asyncssh
@@ -14,6 +17,9 @@ import pytest
 from fabric import Connection
 from paramiko.ssh_exception import AuthenticationException, NoValidConnectionsError, SSHException
 
+from sandbox import addresses
+from sandbox.cloud import Clock, Cloud
+from sandbox.ssh import Machine
 from tests.sandbox.conftest import Sandbox, wait_until
 
 PORT = 2222
@@ -177,3 +183,25 @@ class TestFloatingIp:
                 connection.open()
                 seen.add(connection.transport.get_remote_server_key().get_base64())
         assert len(seen) == 2
+
+
+def test_a_machine_switched_off_while_it_starts_leaves_no_listener(tmp_path: Path) -> None:
+    async def start_and_stop(machine: Machine, after_s: float) -> None:
+        starting = asyncio.create_task(machine.start())
+        given_up_s = time.perf_counter() + after_s
+        while time.perf_counter() < given_up_s and not starting.done():
+            await asyncio.sleep(0)
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        await machine.stop()
+
+    plan, claimed = addresses.claim()
+    server = {"address": f"127.{plan.octet}.10.10"}
+    server["public_key"] = asyncssh.generate_private_key("ssh-ed25519").export_public_key("openssh").decode()
+    cloud = Cloud(plan, tmp_path, "http://nowhere", Clock(0), "test")
+    with claimed:
+        for turn in range(60):
+            machine = Machine(cloud, {**server, "id": f"server-{turn}"}, "")
+            asyncio.run(start_and_stop(machine, after_s=turn * 5e-5))
+            with socket.create_server((server["address"], PORT)):
+                pass  # nobody listens there any more
