@@ -24,10 +24,6 @@ from magnumhub.services.gateway import Gateway
 from magnumhub.services.kernel import execute
 from magnumhub.services.notebook_server import NotebookServer
 
-# Beside the three limits of the site: connecting, listing, versions, each bounded by itself.
-_OTHER_CALLS_S = 120
-# An interrupted computation still stops its Dask clusters and waits until they are gone.
-_GRACE_S = 2 * dask_program.CLEAR_LIMIT_S
 _KEPT_LINES = 5
 
 
@@ -38,6 +34,8 @@ class DaskRequest:
     Args:
         workers, required: how many are asked for, how many are enough to compute.
         array_size, chunk: edge lengths of the random array and of its chunks.
+        other_s: for all calls beside the three waits: connecting, listing, versions.
+        grace_s: from being told to stop until being killed; stopping the Dask clusters takes its time.
     """
 
     workers: int
@@ -47,10 +45,12 @@ class DaskRequest:
     scheduler_s: int
     workers_s: int
     benchmark_s: int
+    other_s: int = 120
+    grace_s: float = 2 * dask_program.CLEAR_LIMIT_S
 
     @property
     def deadline_s(self) -> float:
-        return self.scheduler_s + self.workers_s + self.benchmark_s + _OTHER_CALLS_S
+        return self.scheduler_s + self.workers_s + self.benchmark_s + self.other_s
 
 
 def run_in_notebook(server: NotebookServer, request: DaskRequest, *, report: Report) -> DaskOutcome:
@@ -65,7 +65,7 @@ def run_in_notebook(server: NotebookServer, request: DaskRequest, *, report: Rep
     params = {**asdict(request), "address": None, "token": None}
     code = f"{source}\nmain(json.loads({json.dumps(params)!r}))\n"
     lines = _Lines(report)
-    execution = execute(server, code, deadline_s=request.deadline_s, grace_s=_GRACE_S, report=lines.take)
+    execution = execute(server, code, deadline_s=request.deadline_s, grace_s=request.grace_s, report=lines.take)
     return lines.outcome("notebook", request, interrupted=execution.interrupted, last_words=execution.error)
 
 
@@ -80,7 +80,7 @@ def run_on_runner(request: DaskRequest, *, address: str, token: str, report: Rep
     """
     params = {**asdict(request), "address": address, "token": token}
     lines = _Lines(report)
-    with _Process(params) as process:
+    with _Process(params, grace_s=request.grace_s) as process:
         ended = process.follow(lines.take, deadline_s=request.deadline_s)
     outcome = lines.outcome("runner", request, interrupted=not ended, last_words=" ".join(process.last_words))
     return outcome if outcome.cleared else _cleared_from_outside(outcome, address, token, report)
@@ -125,9 +125,12 @@ class _Lines:
 class _Process:
     """The subprocess, in a process group of its own; leaving the context leaves nothing of it."""
 
-    def __init__(self, params: dict[str, object]) -> None:
+    def __init__(self, params: dict[str, object], *, grace_s: float) -> None:
         self.last_words: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._params = params
+        self._grace_s = grace_s
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._told = self._ended = False
         self._process = subprocess.Popen(
             [sys.executable, "-m", "magnumhub.services.dask_process"],
             stdin=subprocess.PIPE,
@@ -141,43 +144,46 @@ class _Process:
         self._stdin = self._process.stdin
         threading.Thread(target=self._read_stdout, args=(self._process.stdout,), daemon=True).start()
         threading.Thread(target=self._read_stderr, args=(self._process.stderr,), daemon=True).start()
-        self._stdin.write(json.dumps(params) + "\n")
-        self._stdin.flush()
 
     def __enter__(self) -> _Process:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._stop()
-        self._stdin.close()
+        try:
+            if not self._ended and not self._told:
+                self._tell_to_stop(lambda line: None)
+        finally:
+            # Not waited for before: until then its group's number cannot belong to anybody else.
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+            with contextlib.suppress(OSError):
+                self._stdin.close()
 
     def follow(self, take: Report, *, deadline_s: float) -> bool:
         """Hand on the lines as they come, in this thread; False when the process had to be stopped at the deadline."""
+        with contextlib.suppress(BrokenPipeError):
+            self._stdin.write(json.dumps(self._params) + "\n")
+            self._stdin.flush()
         if self._drain(take, deadline_s):
             return True
+        self._tell_to_stop(take)
+        return False
+
+    def _tell_to_stop(self, take: Report) -> None:
+        self._told = True
         self._signal(signal.SIGTERM)
-        self._drain(take, _GRACE_S)
-        return False
+        self._drain(take, self._grace_s)
 
-    def _drain(self, take: Report, deadline_s: float) -> bool:
-        end = time.monotonic() + deadline_s
-        while (left := end - time.monotonic()) > 0:
-            try:
+    def _drain(self, take: Report, limit_s: float) -> bool:
+        end = time.monotonic() + limit_s
+        while not self._ended and (left := end - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
                 line = self._lines.get(timeout=left)
-            except queue.Empty:
-                return False
-            if line is None:
-                return True
-            take(line)
-        return False
-
-    def _stop(self) -> None:
-        if self._process.poll() is None:
-            self._signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(timeout=_GRACE_S)
-        self._signal(signal.SIGKILL)
-        self._process.wait()
+                if line is None:
+                    self._ended = True
+                else:
+                    take(line)
+        return self._ended
 
     def _signal(self, number: signal.Signals) -> None:
         try:
