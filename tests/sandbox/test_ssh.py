@@ -195,13 +195,15 @@ def test_a_machine_switched_off_while_it_starts_leaves_no_listener(tmp_path: Pat
         await asyncio.gather(starting, return_exceptions=True)
         await machine.stop()
 
-    plan, claimed = addresses.claim()
-    server = {"address": f"127.{plan.octet}.10.10"}
-    server["public_key"] = asyncssh.generate_private_key("ssh-ed25519").export_public_key("openssh").decode()
-    cloud = Cloud(plan, tmp_path, "http://nowhere", Clock(0), "test")
-    with claimed:
-        for turn in range(60):
+    async def all_turns(cloud: Cloud, server: dict[str, str]) -> None:
+        for turn in range(100):
             machine = Machine(cloud, {**server, "id": f"server-{turn}"}, "")
-            asyncio.run(start_and_stop(machine, after_s=turn * 5e-5))
+            await start_and_stop(machine, after_s=turn * 3e-5)
             with socket.create_server((server["address"], PORT)):
                 pass  # nobody listens there any more
+
+    plan, claimed = addresses.claim()
+    public_key = asyncssh.generate_private_key("ssh-ed25519").export_public_key("openssh").decode()
+    cloud = Cloud(plan, tmp_path, "http://nowhere", Clock(0), "test")
+    with claimed:
+        asyncio.run(all_turns(cloud, {"address": f"127.{plan.octet}.10.10", "public_key": public_key}))
