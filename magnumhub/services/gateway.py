@@ -28,12 +28,10 @@ class Gateway:
         token: of a hub user; needed for that user's Dask clusters, not for health and version.
     """
 
-    def __init__(
-        self, address: str, token: str | None = None, *, timeout_s: float = 20.0, verify_tls: bool = True
-    ) -> None:
+    def __init__(self, address: str, token: str | None = None, *, timeout_s: float = 20.0) -> None:
         self.address = address.rstrip("/")
         headers = {"Authorization": f"jupyterhub {token}"} if token else {}
-        self._client = httpx.Client(base_url=self.address, headers=headers, timeout=timeout_s, verify=verify_tls)
+        self._client = httpx.Client(base_url=self.address, headers=headers, timeout=timeout_s)
 
     def __enter__(self) -> Self:
         return self

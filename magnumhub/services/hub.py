@@ -44,9 +44,9 @@ class Hub:
         timeout_s: longest wait for one answer; a spawn request alone may take the hub 10 s.
     """
 
-    def __init__(self, base_url: str, *, timeout_s: float = 30.0, verify_tls: bool = True) -> None:
+    def __init__(self, base_url: str, *, timeout_s: float = 30.0) -> None:
         self.base_url = base_url.rstrip("/")
-        self._options = {"timeout": timeout_s, "verify": verify_tls}
+        self._timeout_s = timeout_s
         self._client = self._new_client()
 
     def __enter__(self) -> Self:
@@ -192,7 +192,7 @@ class Hub:
 
     def _new_client(self, token: str | None = None) -> httpx.Client:
         headers = {"Authorization": f"token {token}"} if token else {}
-        return httpx.Client(base_url=self.base_url, headers=headers, **self._options)  # type: ignore[arg-type]
+        return httpx.Client(base_url=self.base_url, headers=headers, timeout=self._timeout_s)
 
 
 class HubUser:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -36,9 +36,7 @@ class Execution:
 
     stdout: str = ""
     error: str = ""
-    traceback: tuple[str, ...] = ()
     interrupted: bool = False
-    _open_line: str = field(default="", repr=False)
 
 
 def execute(server: NotebookServer, code: str, *, deadline_s: float, grace_s: float, report: Report) -> Execution:
@@ -108,6 +106,7 @@ class _Conversation:
         self._report = report
         self._request = uuid.uuid4().hex
         self._replied = self._idle = False
+        self._open_line = ""
         self._execution = Execution()
 
     def run(self, code: str, *, deadline_s: float, grace_s: float) -> Execution:
@@ -165,7 +164,6 @@ class _Conversation:
             self._print(content["text"])
         elif kind == "error":
             self._execution.error = f"{content['ename']}: {content['evalue']}"
-            self._execution.traceback = tuple(content["traceback"])
         elif kind == "execute_reply":
             self._replied = True
         elif kind == "status":
@@ -173,7 +171,7 @@ class _Conversation:
 
     def _print(self, text: str) -> None:
         self._execution.stdout += text
-        *lines, self._execution._open_line = (self._execution._open_line + text).split("\n")
+        *lines, self._open_line = (self._open_line + text).split("\n")
         for line in lines:
             self._report(line)
 
