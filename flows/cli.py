@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return subprocess.call([sys.executable, "-m", "sandbox", *given[1:]])  # noqa: S603
     options = parser().parse_args(given)
     command: Callable[[argparse.Namespace], int] = options.command
+    for name, value in _PREFECT_DEFAULTS.items():
+        os.environ.setdefault(name, value)
     from magnumhub.domain.errors import InputError, MagnumhubError, WaitingError
 
     try:
@@ -158,8 +160,6 @@ def _load(name_or_path: str) -> Site:
 
 
 def _running(options: argparse.Namespace) -> Any:
-    for name, value in _PREFECT_DEFAULTS.items():
-        os.environ.setdefault(name, value)
     from flows.terminal import progress_lines
 
     return progress_lines()

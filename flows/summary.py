@@ -1,9 +1,16 @@
-"""What a person reads when a command has ended: where the hub is, what was planned, what there is."""
+"""What a person reads when a command has ended: where the hub is, what was planned, what there is.
+
+On a terminal columns wrap within its width; anywhere else a line is a line, so that it can be searched and cut.
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
+
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from magnumhub.domain.deployment import Deployment
 from magnumhub.domain.health import Health
@@ -13,51 +20,65 @@ from tasks.status import Status
 
 _LEVELS = {"Healthy": "green", "Degraded": "yellow", "Unhealthy": "red", "Unknown": "magenta", "Skipped": "dim"}
 _ACTIONS = {"create": "green", "keep": "dim", "change": "yellow", "blocked": "red"}
+_NO_WRAP = 100_000
 
 
 def show_deployment(site: Site, deployment: Deployment) -> None:
     """Where users go, what runs there, and what the computation said."""
-    console = Console(highlight=False)
-    table = Table.grid(padding=(0, 2))
-    table.add_row("JupyterHub", deployment.endpoints["jupyterhub"])
-    table.add_row("Dask Gateway", deployment.endpoints["dask_gateway"] or "inside the cluster only")
-    for release in deployment.releases.values():
-        table.add_row(release.name, f"chart {release.version}, version {release.app_version}, {release.action}")
-    table.add_row("cluster", f"{deployment.magnum_cluster.name} ({deployment.magnum_cluster.uuid})")
+    rows = [
+        ("JupyterHub", deployment.endpoints["jupyterhub"] or ""),
+        ("Dask Gateway", deployment.endpoints["dask_gateway"] or "inside the cluster only"),
+    ]
     if isinstance(site.jupyterhub.auth, DummyAuth):
-        table.add_row("log in as", f"any user, password as in {site.jupyterhub.auth.password}")
-    console.print(table)
+        rows.append(("log in as", f"any user, password as in {site.jupyterhub.auth.password}"))
+    for release in deployment.releases.values():
+        rows.append((release.name, f"chart {release.version}, version {release.app_version}, {release.action}"))
+    rows.append(("cluster", f"{deployment.magnum_cluster.name} ({deployment.magnum_cluster.uuid})"))
     if deployment.health is None:
-        console.print("nothing had changed; hub and gateway answer")
-    else:
-        show_health(deployment.health, console)
+        rows.append(("health", "nothing had changed; hub and gateway answer"))
+    _print_rows(rows)
+    if deployment.health is not None:
+        show_health(deployment.health)
 
 
-def show_health(health: Health, console: Console) -> None:
+def show_health(health: Health) -> None:
     """Each check with its level, then what is wrong and what to do."""
-    for check in health.checks:
-        style = _LEVELS[check.level]
-        console.print(f"[{style}]{check.level:<10}[/] {check.name:<13} {check.duration_s:6.1f} s  {check.summary}")
+    _print_rows(
+        (Text(check.level, _LEVELS[check.level]), check.name, f"{check.duration_s:6.1f} s", check.summary)
+        for check in health.checks
+    )
     for finding in health.findings:
-        console.print(f"[{_LEVELS[finding.level]}]{finding.level}[/]: {finding.summary}\n  -> {finding.remedy}")
+        _print(Text.assemble((finding.level, _LEVELS[finding.level]), f": {finding.summary}\n  -> {finding.remedy}"))
 
 
 def show_plan(plan: Plan) -> None:
     """A row for each resource."""
-    table = Table("resource", "action", "why", "what users notice", box=None, padding=(0, 2, 0, 0))
-    for change in plan.changes:
-        table.add_row(
-            change.resource,
-            f"[{_ACTIONS[change.action]}]{change.action}[/]",
-            change.reason,
-            change.users_notice,
-        )
-    Console(highlight=False).print(table)
+    head = tuple(Text(title, "bold") for title in ("resource", "action", "why", "what users notice"))
+    changes = (
+        (change.resource, Text(change.action, _ACTIONS[change.action]), change.reason, change.users_notice)
+        for change in plan.changes
+    )
+    _print_rows([head, *changes])
 
 
 def show_status(status: Status) -> None:
     """What there is of a site, a line each."""
-    table = Table.grid(padding=(0, 2))
-    for name, text in status.rows():
-        table.add_row(name, text)
-    Console(highlight=False).print(table)
+    _print_rows(status.rows())
+
+
+def _print_rows(rows: Iterable[tuple[str | Text, ...]]) -> None:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+    _print(table)
+
+
+def _print(what: Table | Text) -> None:
+    console = Console(highlight=False)
+    if console.is_terminal:
+        console.print(what)
+        return
+    console.width = _NO_WRAP
+    with console.capture() as printed:
+        console.print(what)
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in printed.get().splitlines())

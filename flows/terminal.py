@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console, Group
@@ -13,84 +13,119 @@ from rich.text import Text
 
 from tasks.progress import StageEvent, listening
 
-_MARKS = {"created": "green", "changed": "yellow", "kept": "dim", "skipped": "dim"}
+_STARTING = "starting"  # a row of its own until the first stage begins: Prefect takes its seconds
+_WORDS = {"kept": "ok"}  # to a person; "kept" is the document's word
+_STYLES = {"created": "green", "changed": "yellow", "kept": "dim", "skipped": "dim"}
 
 
 @contextmanager
 def progress_lines() -> Iterator[None]:
     """Show the stages of the flow that runs in the block, on stderr."""
     console = Console(stderr=True)
-    display = _LiveStages(console) if console.is_terminal else _PlainStages(console)
+    display = LiveStages(console) if console.is_terminal else PlainStages(console)
     with display.shown(), listening(display.on_event):
         yield
 
 
-class _PlainStages:
-    """A line when a stage ends, and one for progress that is not too often."""
+class PlainStages:
+    """A line when a stage ends, one for each remark, and some of its progress: logs are read afterwards.
 
-    EVERY_S = 10.0
+    Args:
+        now_s: the clock; monotonic.
+    """
 
-    def __init__(self, console: Console) -> None:
+    _NEWS_EVERY_S = 10.0
+    _SAME_EVERY_S = 120.0
+
+    def __init__(self, console: Console, now_s: Callable[[], float] = time.monotonic) -> None:
         self._console = console
-        self._said_s: dict[str, float] = {}
+        self._now_s = now_s
+        self._said: dict[str, tuple[str, float]] = {}
 
     @contextmanager
     def shown(self) -> Iterator[None]:
         yield
 
     def on_event(self, event: StageEvent) -> None:
-        now_s = time.monotonic()
-        if event.kind == "progress":
-            if now_s - self._said_s.get(event.stage, float("-inf")) < self.EVERY_S:
-                return
-            self._said_s[event.stage] = now_s
+        if event.kind == "remark" or (event.kind == "progress" and self._is_due(event)):
             self._line(f"{event.stage}: {event.text}")
         elif event.kind == "ended":
-            self._line(f"{event.stage}: {event.action} ({event.duration_s:.1f} s)")
+            self._line(f"{event.stage}: {_word(event)} ({event.duration_s:.1f} s)")
         elif event.kind == "waiting":
             self._line(f"{event.stage}: waits for a person")
         elif event.kind == "failed":
-            reason = next(iter(event.text.splitlines()), "")
-            self._line(f"{event.stage}: failed after {event.duration_s:.1f} s: {reason}")
+            self._line(f"{event.stage}: failed after {event.duration_s:.1f} s: {_first_line(event.text)}")
+
+    def _is_due(self, event: StageEvent) -> bool:
+        text, said_s = self._said.get(event.stage, ("", float("-inf")))
+        every_s = self._SAME_EVERY_S if event.text == text else self._NEWS_EVERY_S
+        if self._now_s() - said_s < every_s:
+            return False
+        self._said[event.stage] = event.text, self._now_s()
+        return True
 
     def _line(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-class _LiveStages:
+class LiveStages:
     """A table of stages that redraws itself; a running stage shows its last word and its seconds."""
 
     def __init__(self, console: Console) -> None:
         self._lock = threading.Lock()
-        self._rows: dict[str, tuple[StageEvent, float]] = {}
+        self._rows = {_STARTING: (StageEvent(_STARTING, "started", "Prefect"), time.monotonic())}
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
         with self._live:
-            yield
+            try:
+                yield
+            finally:
+                self._forget_start()
 
     def on_event(self, event: StageEvent) -> None:
+        self._forget_start()
+        if event.kind == "remark":
+            self._live.console.print(Text.assemble(("! ", "yellow"), f"{event.stage}: {event.text}"), highlight=False)
+            return
         with self._lock:
             _, started_s = self._rows.get(event.stage, (event, time.monotonic()))
             if event.kind == "started":
                 started_s = time.monotonic()
             self._rows[event.stage] = (event, started_s)
 
+    def _forget_start(self) -> None:
+        with self._lock:
+            self._rows.pop(_STARTING, None)
+
     def _render(self) -> Group:
         with self._lock:
-            rows = list(self._rows.items())
-        return Group(*(_row(name, event, started_s) for name, (event, started_s) in rows))
+            rows = list(self._rows.values())
+        return Group(*(row(event, time.monotonic() - started_s) for event, started_s in rows))
 
 
-def _row(name: str, event: StageEvent, started_s: float) -> Text:
+def row(event: StageEvent, elapsed_s: float) -> Text:
+    """A stage's line: mark, name, seconds, what is or was done; cut where the terminal ends."""
     if event.kind == "ended":
-        style = _MARKS.get(event.action or "", "")
-        return Text.assemble(("✓ ", style), f"{name:<16}", (f"{event.action} ", style), f"{event.duration_s:6.1f} s")
+        style = _STYLES[event.action or "kept"]
+        return _columns(("✓", style), event.stage, event.duration_s, (_word(event), style))
     if event.kind == "waiting":
-        return Text.assemble(("… ", "yellow"), f"{name:<16}", ("waits for a person", "yellow"))
+        return _columns(("…", "yellow"), event.stage, event.duration_s, ("waits for a person", "yellow"))
     if event.kind == "failed":
-        return Text.assemble(("✗ ", "red"), f"{name:<16}", ("failed  ", "red"), f"{event.duration_s:6.1f} s")
-    line = Text.assemble(("· ", "cyan"), f"{name:<16}", f"{time.monotonic() - started_s:6.0f} s  ", (event.text, "dim"))
+        return _columns(("✗", "red"), event.stage, event.duration_s, (f"failed: {_first_line(event.text)}", "red"))
+    return _columns(("·", "cyan"), event.stage, elapsed_s, (_first_line(event.text), "dim"))
+
+
+def _columns(mark: tuple[str, str], stage: str, seconds: float, words: tuple[str, str]) -> Text:
+    line = Text.assemble(mark, f" {stage:<15} {seconds:6.1f} s  ", words)
     line.no_wrap, line.overflow = True, "ellipsis"
     return line
+
+
+def _word(event: StageEvent) -> str:
+    return _WORDS.get(event.action or "kept", event.action or "")
+
+
+def _first_line(text: str) -> str:
+    return next(iter(text.splitlines()), "")

@@ -36,7 +36,7 @@ def check_preflight(site: Site, *, replace_failed: bool = False) -> Ground:
         findings = judge_preflight(site, facts, replace_failed=replace_failed)
         refuse(site, [finding for finding in findings if finding.level == "Unhealthy"])
         for finding in findings:
-            report(f"{finding.level}: {finding.summary}")
+            report.remark(f"{finding.level}: {finding.summary}")
         return ground_of(site, facts, replace_failed=replace_failed)
 
 

@@ -13,9 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from prefect.exceptions import MissingContextError
-from prefect.logging import get_run_logger
-
 from magnumhub.domain.errors import MagnumhubError, WaitingError
 from magnumhub.domain.results import Action, StageRecord
 
@@ -28,7 +25,7 @@ class StageEvent:
     """What happened in a stage; `action` and `duration_s` are set when it ended."""
 
     stage: str
-    kind: Literal["started", "progress", "ended", "waiting", "failed"]
+    kind: Literal["started", "progress", "remark", "ended", "waiting", "failed"]
     text: str = ""
     action: Action | None = None
     duration_s: float = 0.0
@@ -63,7 +60,10 @@ def recording() -> Iterator[list[StageRecord]]:
 
 @dataclass
 class Stage:
-    """A running stage: call it with a line of progress; set `action` to what was done."""
+    """A running stage: call it with a line of progress; set `action` to what was done.
+
+    A line of progress is of the moment. What should be read at the end as well is a `remark`.
+    """
 
     name: str
     action: Action = "kept"
@@ -74,6 +74,10 @@ class Stage:
         if time.monotonic() - self._logged_s >= LOG_EVERY_S:
             self._logged_s = time.monotonic()
             _log(f"{self.name}: {text}")
+
+    def remark(self, text: str) -> None:
+        _publish(StageEvent(self.name, "remark", text))
+        _log(f"{self.name}: {text}")
 
 
 @contextmanager
@@ -100,6 +104,10 @@ def _publish(event: StageEvent) -> None:
 
 
 def _log(text: str) -> None:
+    # Imported late: it takes seconds, and those who listen are there before it.
+    from prefect.exceptions import MissingContextError
+    from prefect.logging import get_run_logger
+
     try:
         get_run_logger().info(text)
     except MissingContextError:  # a task's function called by itself, as in a notebook: there is no run to log to

@@ -56,7 +56,7 @@ def verify_site(
         revisions = {HUB_RELEASE: str(hub.release.revision), GATEWAY_RELEASE: str(gateway.release.revision)}
         namespace = site.jupyterhub.namespace
         full = read_secret(there.kube, namespace, VERIFIED_SECRET) != revisions
-        report.action = "created" if full else "kept"
+        report.action = "kept" if full else "skipped"
         health = verify(
             site,
             hub_url=where.jupyterhub,

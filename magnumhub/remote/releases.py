@@ -149,7 +149,7 @@ def ensure_release(
         )
         if seen is not None and decision.step == "keep":
             return seen.result(action)
-        report(f"{name}: {decision.reason}: {decision.step.replace('_', ' ')}")
+        report(f"{decision.reason}: {decision.step.replace('_', ' ')}")
         if decision.step == "wait":
             _wait(job, state, left_s, report)
         elif seen is not None and decision.step == "recover":
