@@ -51,7 +51,7 @@ def provision(site: SiteName, replace_failed: bool = False) -> Deployment | Stat
             charts = ensure_helm(spec, magnum_cluster, way)
             there = (spec, magnum_cluster, way, addresses, charts, storage_class)
             side_by_side = ensure_jupyterhub.submit(*there), ensure_dask_gateway.submit(*there)
-            wait(list(side_by_side))
+            wait(list(side_by_side))  # both, also when one fails: neither is left half-way by the other's failure
             hub, gateway = (installed.result() for installed in side_by_side)
             endpoints = endpoints_of(spec, addresses, hub, gateway)
             health = verify_site(spec, magnum_cluster, way, endpoints, hub, gateway)

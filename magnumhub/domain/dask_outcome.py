@@ -137,11 +137,12 @@ def judge_benchmark(outcome: DaskOutcome, *, image: str) -> list[Finding]:
             summary=summary,
             remedy=f"Take another image tag: numpy or dask in {image} computes wrongly.",
         )
-        for summary in _wrong_results(outcome)
+        for summary in wrong_results(outcome)
     ]
 
 
-def _wrong_results(outcome: DaskOutcome) -> list[str]:
+def wrong_results(outcome: DaskOutcome) -> list[str]:
+    """What is wrong with the numbers, a sentence each; none when mean and known sum are right."""
     wrong = []
     mean, size = outcome.mean, outcome.array_size
     if mean is None or not math.isfinite(mean) or abs(mean) >= 6 / size:

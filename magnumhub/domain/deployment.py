@@ -36,6 +36,7 @@ class Deployment(Result):
                 for name, release in self.releases.items()
             },
             "stages": [record.model_dump() for record in self.stages],
+            "outage_s": {"jupyterhub": None, "dask_gateway": None},  # only a redeploy moves an address
             "duration_s": self.duration_s,
             "health": self.health.model_dump(mode="json", by_alias=True) if self.health else None,
         }

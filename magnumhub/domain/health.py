@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import ConfigDict, Field
 
-from magnumhub.domain.dask_outcome import DaskOutcome, Origin
+from magnumhub.domain.dask_outcome import DaskOutcome, Origin, wrong_results
 from magnumhub.domain.errors import AuthenticationError, DeadlineError, FailedError, MagnumhubError, RefusedError
 from magnumhub.domain.findings import Category, Finding, Level, worst, worst_first
 from magnumhub.domain.results import Release, Result
@@ -117,17 +117,24 @@ def judge_release(check: str, version: str, release: Release | None) -> list[Fin
 
 def judge_origins(notebook: DaskOutcome | None, runner: DaskOutcome | None) -> list[Finding]:
     """What the computation from outside adds to the users' own, which is the verdict."""
-    if notebook is None or notebook.failed is not None or runner is None or runner.failed is None:
+    if notebook is None or notebook.failed is not None or runner is None:
         return []
     failed = runner.failed
+    if failed is not None:
+        category, wrong = Category.SERVICE, [f"{failed.phase} failed: {failed.kind}: {failed.text}"]
+        remedy = "Users on the hub are not affected; look at Traefik and at the firewall of the gateway's address."
+    else:
+        category, wrong = Category.RESULT, wrong_results(runner)
+        remedy = "Notebooks computed rightly: compare the runner's versions with the image's."
     return [
         Finding(
             check="benchmark",
             level="Degraded",
-            category=Category.SERVICE,
-            summary=f"notebooks compute, but from the runner {failed.phase} failed: {failed.kind}: {failed.text}",
-            remedy="Users on the hub are not affected; look at Traefik and at the firewall of the gateway's address.",
+            category=category,
+            summary=f"notebooks compute, but from the runner {what}",
+            remedy=remedy,
         )
+        for what in wrong
     ]
 
 

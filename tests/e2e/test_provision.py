@@ -53,6 +53,7 @@ def test_document_says_what_is_there(provisioned: Ran, running_sandbox: Sandbox)
         "endpoints",
         "releases",
         "stages",
+        "outage_s",
         "duration_s",
         "health",
     }
