@@ -181,9 +181,9 @@ StorageSpec = Annotated[DynamicStorage | EphemeralStorage, Field(discriminator="
 class HelmSpec(Spec):
     """Which Helm, from where, run where."""
 
-    version: Annotated[StrictStr, Matching(r"\d+\.\d+\.\d+", "a version of Helm such as 4.1.4")] = Field(
-        description="Version of Helm, without v."
-    )
+    version: Annotated[
+        StrictStr, Matching(r"(?:[4-9]|[1-9]\d+)\.\d+\.\d+", "a version of Helm from 4 on, such as 4.1.4")
+    ] = Field(description="Version of Helm, 4 or newer (server-side apply), without v.")
     sha256: Sha256 | None = Field(
         default=None, description="SHA-256 of helm-vVERSION-linux-amd64.tar.gz, as get.helm.sh publishes it."
     )

@@ -84,6 +84,7 @@ FIELDS: list[tuple[str, dict[str, Any], str, str]] = [
         "no other key, as the kind is ephemeral",
     ),
     ("helm's version with v", {"helm.version": "v4.1.4"}, "helm.version", "such as 4.1.4"),
+    ("Helm without server-side apply", {"helm.version": "3.19.0"}, "helm.version", "from 4 on"),
     ("digest too short", {"helm.sha256": "abc"}, "helm.sha256", "64 hexadecimal digits"),
     ("image with a tag in its name", {"image.name": "pangeo/base:1"}, "image.name", "without tag"),
     ("tag that YAML reads as a number", {"image.tag": 2026.1}, "image.tag", "put numbers in quotes"),
