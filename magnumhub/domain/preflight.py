@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from magnumhub.domain.compat import judge
 from magnumhub.domain.errors import RefusedError
-from magnumhub.domain.facts import CloudFacts
+from magnumhub.domain.facts import CloudFacts, ClusterFacts
 from magnumhub.domain.findings import Category, Finding, Level, worst_first
 from magnumhub.domain.needs import needs, node_flavor, our_clusters, room
 from magnumhub.domain.preflight_site import judge_addresses, judge_clusters, judge_settings
@@ -42,6 +42,10 @@ def judge_preflight(site: Site, facts: CloudFacts, *, replace_failed: bool = Fal
     """
     template, refusal = template_of(site, facts, replace_failed=replace_failed)
     findings = [refusal] if refusal else []
+    if facts.templates is None and not _staying(facts, replace_failed):
+        why = facts.unseen.get("templates", "nothing is known of them")
+        remedy = "Have the credential allowed to list cluster templates: none can be chosen without."
+        findings.append(_finding("Unhealthy", Category.NOT_FOUND, f"templates could not be looked at: {why}", remedy))
     findings += judge_clusters(site, facts, replace_failed=replace_failed)
     for rule in _RULES:
         findings += rule(site, facts, template)
@@ -54,8 +58,7 @@ def template_of(
     """The template of the cluster that is there and stays, else the one that will be chosen, else why there is none."""
     if facts.templates is None:
         return None, None
-    there = our_clusters(facts.magnum_clusters)
-    ours = next((c for c in there if not (replace_failed and c.status == "CREATE_FAILED")), None)
+    ours = _staying(facts, replace_failed)
     if ours is not None:
         return next((t for t in facts.templates if ours.template in (t.uuid, t.name)), None), None
     try:
@@ -68,6 +71,11 @@ def template_of(
     except RefusedError as error:
         return None, _finding("Unhealthy", Category.NOT_FOUND, error.message, error.hint)
     return next(template for template in facts.templates if template.uuid == choice.uuid), None
+
+
+def _staying(facts: CloudFacts, replace_failed: bool) -> ClusterFacts | None:
+    ours = our_clusters(facts.magnum_clusters)
+    return next((c for c in ours if not (replace_failed and c.status == "CREATE_FAILED")), None)
 
 
 def _credential(site: Site, facts: CloudFacts, template: Template | None) -> Iterator[Finding]:

@@ -321,11 +321,27 @@ def test_everything_at_once_the_worst_first() -> None:
 
 
 def test_what_nobody_can_see_is_unknown_and_never_refused() -> None:
-    nothing = CloudFacts(project=FACTS.project, unseen={"templates": "HTTP 403"})
+    nothing = CloudFacts(project=FACTS.project, templates=FACTS.templates, unseen={"flavors": "HTTP 403"})
 
     assert [(f.level, f.summary) for f in judge_preflight(site(), nothing)] == [
-        ("Unknown", "templates could not be looked at: HTTP 403")
+        ("Unknown", "flavors could not be looked at: HTTP 403")
     ]
+
+
+def test_templates_that_nobody_can_see_are_needed_for_a_new_cluster_only() -> None:
+    unseen = {"templates": "HTTP 403"}
+
+    (refused,) = [f for f in judged(templates=None, unseen=unseen) if f.level == "Unhealthy"]
+    assert refused.summary == "templates could not be looked at: HTTP 403"
+    failed = FACTS.model_copy(
+        update={
+            "templates": None,
+            "unseen": unseen,
+            "magnum_clusters": (OURS.model_copy(update={"status": "CREATE_FAILED"}),),
+        }
+    )
+    assert [f.level for f in judge_preflight(site(), failed, replace_failed=True)] == ["Unhealthy", "Unknown"]
+    assert [f.level for f in judged(templates=None, unseen=unseen, magnum_clusters=(OURS,))] == ["Unknown"]
 
 
 def test_a_template_that_does_not_say_its_kubernetes() -> None:
