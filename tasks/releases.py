@@ -9,6 +9,7 @@ from prefect import task
 
 from blocks.secrets import resolve
 from magnumhub.domain.compat import ChartChoice, ChartName, choose_chart
+from magnumhub.domain.redaction import redacted, without_secrets
 from magnumhub.domain.results import Addresses, FloatingIP, MagnumCluster, Release, Report, Result
 from magnumhub.domain.spec import NEWEST, ChartSpec, Site
 from magnumhub.domain.wiring import (
@@ -128,32 +129,41 @@ def ensure_installed(
     Custom resource definitions go first, as Helm never upgrades them. Helm returns while a load balancer is still
     pending (measured with helm 4.1.4), so the address is watched on the Service itself.
     """
+    with stage(part) as report, reached(site, magnum_cluster, way, report) as there:
+        values = composed_values(site, there, addresses, chosen, storage_class)
+        # From here on, pods and services are quoted that were given the secrets.
+        with without_secrets(values.secrets):
+            installed = _installed(part, site, there, addresses, chosen, values, redacted(report, values.secrets))
+        report.action = installed.release.action
+        return installed
+
+
+def _installed(
+    part: Part, site: Site, there: Reached, addresses: Addresses, chosen: Charts, values: Values, report: Report
+) -> Installed:
     chart: ChartSpec = getattr(site, part).chart
     choice: ChartChoice = getattr(chosen, part)
     service = service_names(site)[part]
-    with stage(part) as report, reached(site, magnum_cluster, way, report) as there:
-        end_s = time.monotonic() + site.limits_s.release
-        values = getattr(composed_values(site, there, addresses, chosen, storage_class), part)
-        archive = charts.fetch(chart.repo, _CHARTS[part], choice.version, timeout_s=site.limits_s.api)
-        ensure_namespace(there.kube, service.namespace, site=site.name)
-        apply_crds(there.kube, archive.crds(), deadline_s=site.limits_s.api)
-        release = ensure_release(
-            prepare_helm(there, site.helm, report=report),
-            _RELEASES[part],
-            service.namespace,
-            archive,
-            values,
-            deadline_s=site.limits_s.release,
-            report=report,
-        )
-        report.action = release.action
-        wait_for_workloads(there.kube, service.namespace, deadline_s=_left_s(end_s), report=report)
-        ports = service_ports(there.kube, service.namespace, service.name)
-        address = by_role(addresses).get(part)
-        if address is None:
-            return Installed(release=release, address=None, ports=ports)
-        seen = _wait_for_address(site, there, service, ports, addresses, address, report)
-        return Installed(release=release, address=seen, ports=ports)
+    end_s = time.monotonic() + site.limits_s.release
+    archive = charts.fetch(chart.repo, _CHARTS[part], choice.version, timeout_s=site.limits_s.api)
+    ensure_namespace(there.kube, service.namespace, site=site.name)
+    apply_crds(there.kube, archive.crds(), deadline_s=site.limits_s.api)
+    release = ensure_release(
+        prepare_helm(there, site.helm, report=report),
+        _RELEASES[part],
+        service.namespace,
+        archive,
+        getattr(values, part),
+        deadline_s=site.limits_s.release,
+        report=report,
+    )
+    wait_for_workloads(there.kube, service.namespace, deadline_s=_left_s(end_s), report=report)
+    ports = service_ports(there.kube, service.namespace, service.name)
+    address = by_role(addresses).get(part)
+    if address is None:
+        return Installed(release=release, address=None, ports=ports)
+    seen = _wait_for_address(site, there, service, ports, addresses, address, report)
+    return Installed(release=release, address=seen, ports=ports)
 
 
 def _wait_for_address(

@@ -1,14 +1,17 @@
-"""The one place where secrets are taken out of text and values before anybody sees them.
+"""The one place where secrets are taken out of text and errors before anybody sees them.
 
 Secrets are recognised in two ways: by their text, once resolved (`redact`), and by the name of the key they stand under
-(`masked`), which also covers what was never resolved.
+(`is_secret_key`), which also covers what was never resolved.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
+
+from magnumhub.domain.errors import MagnumhubError, ServiceError
 
 MASK = "***"
 
@@ -51,21 +54,43 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
-def masked(value: Any, secrets: Iterable[str] = ()) -> Any:
-    """A copy of chart values that may be shown: what stands under a secret's key, and every known secret, is ***.
+def redacted(report: Callable[[str], None], secrets: Iterable[str]) -> Callable[[str], None]:
+    """The same report, which is never given a secret."""
+    known = tuple(secrets)
+    return lambda text: report(redact(text, known))
 
-    A reference such as {env: NAME} is kept: it says where a secret is, not what it is.
+
+@contextmanager
+def without_secrets(secrets: Iterable[str]) -> Iterator[None]:
+    """Whatever error leaves the block says no secret, and neither do those that it was raised from.
+
+    Errors quote what services say: a pod's log, a library's message. Those are beyond our choice of words.
     """
     known = tuple(secrets)
-    if isinstance(value, Mapping):
-        return {
-            key: MASK if is_secret_key(str(key)) and _is_filled(item) else masked(item, known)
-            for key, item in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [masked(item, known) for item in value]
-    return redact(value, known) if isinstance(value, str) else value
+    try:
+        yield
+    except MagnumhubError as error:
+        _clean(error, known)
+        raise
+    except Exception as error:
+        if not _tells(error, known):
+            raise
+        raise ServiceError(f"{type(error).__name__}: {redact(str(error), known)}") from None
 
 
-def _is_filled(item: Any) -> bool:
-    return secret_reference(item) is None and not isinstance(item, bool | Mapping) and item not in (None, "", [])
+def _clean(error: MagnumhubError, secrets: tuple[str, ...]) -> None:
+    for name, value in vars(error).items():
+        if isinstance(value, str):
+            setattr(error, name, redact(value, secrets))
+    error.args = (error.message,)
+    if _tells(error, secrets):
+        # A library's error cannot be told in other words, so it is not told.
+        error.__cause__, error.__context__, error.__suppress_context__ = None, None, True
+
+
+def _tells(error: BaseException, secrets: tuple[str, ...]) -> bool:
+    """Whether an error, or one that would be shown with it, says a secret."""
+    if redact(str(error), secrets) != str(error):
+        return True
+    behind = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return behind is not None and _tells(behind, secrets)

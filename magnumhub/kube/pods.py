@@ -6,6 +6,7 @@ to be Pending say nothing about whether users are served.
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from magnumhub.kube.events import last_warning
 from magnumhub.kube.watching import changes
 
 _LOG_LINES = 5
+_LINE_LENGTH = 300
 _TELL_EVERY_S = 10.0
 
 
@@ -145,8 +147,13 @@ def _last_log(kube: Kube, namespace: str, pod: str, container: str) -> list[str]
         except MagnumhubError:
             continue
         if text:
-            return [line[:300] for line in str(text).splitlines()[-_LOG_LINES:]]
+            return [_cut(line) for line in str(text).splitlines()[-_LOG_LINES:]]
     return []
+
+
+def _cut(line: str) -> str:
+    """Between words: half a secret would not be recognised as one."""
+    return line if len(line) <= _LINE_LENGTH else textwrap.shorten(line, _LINE_LENGTH, placeholder=" …")
 
 
 def _creation_failures(events: list[Mapping[str, Any]]) -> list[str]:

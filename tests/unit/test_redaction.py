@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from magnumhub.domain.redaction import is_secret_key, masked, redact
+from magnumhub.domain.errors import DeadlineError, FailedError, ServiceError
+from magnumhub.domain.redaction import is_secret_key, redact, redacted, without_secrets
 
 
 def test_every_secret_goes_the_longest_first() -> None:
@@ -50,17 +51,33 @@ def test_keys_that_only_speak_of_secrets(key: str) -> None:
     assert not is_secret_key(key)
 
 
-def test_values_are_shown_without_their_secrets() -> None:
-    values = {
-        "hub": {"services": {"x": {"apiToken": "abc"}}, "config": {"Dummy": {"password": "p"}}},
-        "list": [{"api_token": "abc"}, "keep", "has hidden inside"],
-        "where": {"secretToken": {"env": "NAME"}},
-        "serviceAccount": {"automountToken": False, "token": None, "count": 3},
-    }
+def test_an_error_leaves_without_secrets() -> None:
+    with pytest.raises(DeadlineError) as caught, without_secrets(["s3cr3t", "t0k3n"]):
+        raise DeadlineError("hub-1 ended:\n    Bad token s3cr3t", "look for t0k3n")
+    assert str(caught.value) == "hub-1 ended:\n    Bad token ***\n  -> look for ***"
+    assert caught.value.args == ("hub-1 ended:\n    Bad token ***",)
 
-    assert masked(values, ["hidden"]) == {
-        "hub": {"services": {"x": {"apiToken": "***"}}, "config": {"Dummy": {"password": "***"}}},
-        "list": [{"api_token": "***"}, "keep", "has *** inside"],
-        "where": {"secretToken": {"env": "NAME"}},
-        "serviceAccount": {"automountToken": False, "token": None, "count": 3},
-    }
+
+def test_neither_do_the_errors_behind_it() -> None:
+    with pytest.raises(FailedError) as caught, without_secrets(["s3cr3t"]):
+        try:
+            raise ValueError("the body was s3cr3t")
+        except ValueError as error:
+            raise FailedError("it failed") from error
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+    with pytest.raises(FailedError) as caught, without_secrets(["s3cr3t"]):
+        raise FailedError("it failed") from ValueError("harmless")
+    assert str(caught.value.__cause__) == "harmless"
+
+
+def test_an_error_of_a_library_is_told_in_other_words() -> None:
+    with pytest.raises(ServiceError, match=r"KeyError: '\*\*\*'"), without_secrets(["s3cr3t"]):
+        raise KeyError("s3cr3t")
+    with pytest.raises(KeyError), without_secrets(["s3cr3t"]):
+        raise KeyError("name")
+
+
+def test_progress_is_told_without_secrets() -> None:
+    told: list[str] = []
+    redacted(told.append, ["s3cr3t"])("hub-1: login with s3cr3t")
+    assert told == ["hub-1: login with ***"]
