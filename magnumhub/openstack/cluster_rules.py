@@ -35,12 +35,16 @@ def template_driver(template: Mapping[str, Any]) -> Driver | None:
 
 
 def cluster_driver(cluster: Mapping[str, Any], template: Driver | None) -> Driver:
-    """Tell the kind of a cluster: addresses of masters exist with Heat only, once the cluster is complete."""
+    """Tell the kind of a cluster: addresses of masters exist with Heat only, once the cluster is complete.
+
+    Args:
+        template: what its template says; None where that says nothing, or is gone.
+    """
     if cluster.get("master_addresses"):
         return "heat"
     if cluster.get("status") == "CREATE_COMPLETE" and cluster.get("api_address"):
         return "capi"
-    return template or "heat"
+    return template or template_driver({"labels": cluster.get("labels")}) or "heat"
 
 
 def kubernetes_version(cluster: Mapping[str, Any]) -> str | None:

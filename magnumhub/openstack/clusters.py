@@ -283,7 +283,10 @@ def _word(conn: Connection, cluster: dict[str, Any]) -> str:
 
 def _template_driver(magnum: MagnumClient, template: str) -> Driver | None:
     with translated(f"looking at template {template}"):
-        return rules.template_driver(magnum.cluster_templates.get(template).to_dict())
+        try:
+            return rules.template_driver(magnum.cluster_templates.get(template).to_dict())
+        except magnum_errors.NotFound:  # deleted, or not shared any more: clusters that were made from it stay
+            return None
 
 
 def _result(magnum: MagnumClient, cluster: dict[str, Any], action: Action) -> MagnumCluster:

@@ -183,6 +183,15 @@ def test_a_busy_magnum_does_not_end_the_waiting(stage: Callable[..., Stage]) -> 
     assert at.wait(started).status == "CREATE_COMPLETE"
 
 
+@pytest.mark.parametrize("name", ["heat", "capi"])
+def test_a_cluster_whose_template_is_gone_is_still_known(stage: Callable[..., Stage], name: str) -> None:
+    at = stage(name)
+    made = at.wait(at.start())
+    at.sandbox.faults(service="magnum", method="GET", path="/clustertemplates/", action="status", status=404)
+    kept = at.wait(at.start())
+    assert (kept.uuid, kept.driver, kept.action) == (made.uuid, made.driver, "kept")
+
+
 def test_a_token_that_expires_is_renewed(stage: Callable[..., Stage]) -> None:
     at = stage()
     at.sandbox.faults(settings={"token_accepted_s": 0.3})

@@ -62,6 +62,7 @@ def test_a_template_tells_the_kind_of_cloud(template: dict[str, Any], driver: st
         ({"status": "CREATE_COMPLETE", "master_addresses": ["10.0.0.5"]}, "capi", "heat"),
         ({"status": "CREATE_IN_PROGRESS", "master_addresses": []}, "capi", "capi"),
         ({"status": "CREATE_IN_PROGRESS"}, None, "heat"),
+        ({"status": "CREATE_IN_PROGRESS", "labels": {"capi_helm_chart_version": "0.10.1"}}, None, "capi"),
     ],
 )
 def test_a_complete_cluster_says_it_better(cluster: dict[str, Any], template: Any, driver: str) -> None:
