@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from prefect import task
 
-from magnumhub.domain.errors import MagnumhubError
 from magnumhub.domain.facts import CloudFacts
 from magnumhub.domain.needs import our_clusters
 from magnumhub.domain.plan import Plan, plan_changes
@@ -53,9 +52,8 @@ def _releases(site: Site, facts: CloudFacts, report: Report) -> dict[str, Releas
     """What is installed; None where nobody can look into the cluster, which the plan then says."""
     if not our_clusters(facts.magnum_clusters):
         return {}
-    try:
-        status = look(site, report)
-    except MagnumhubError as error:
-        report(str(error))
+    status = look(site, report)
+    if status.unseen:
+        report(status.unseen)
         return None
-    return None if status.unseen else {release.name: release for release in status.releases}
+    return {release.name: release for release in status.releases}

@@ -17,12 +17,11 @@ _TELL_EVERY_S = 10.0
 
 
 def external_ip(kube: Kube, namespace: str, name: str) -> str | None:
-    """The Service's EXTERNAL-IP (or host name) now; None while it is pending.
-
-    Raises:
-        NotFoundError: there is no such Service.
-    """
-    return ingress_of(_read(kube, namespace, name))
+    """The Service's EXTERNAL-IP (or host name) now; None while it is pending, and where there is no such Service."""
+    try:
+        return ingress_of(_read(kube, namespace, name))
+    except NotFoundError:
+        return None
 
 
 def service_ports(kube: Kube, namespace: str, name: str) -> dict[str, int]:

@@ -20,6 +20,7 @@ import pytest
 from magnumhub.domain.errors import DeadlineError, FailedError, RefusedError
 from magnumhub.domain.spec import HelmSpec
 from magnumhub.kube.client import Kube, KubeCredentials
+from magnumhub.kube.releases import installed_releases
 from magnumhub.kube.secrets import ensure_namespace
 from magnumhub.remote.access import Access
 from magnumhub.remote.charts import ChartArchive, read_archive
@@ -135,6 +136,9 @@ def test_installed_then_kept_then_changed(helm: Helm, namespace: str, kube: Kube
     ]
     assert kube.core.read_namespaced_config_map("demo", namespace).data == {"color": "blue"}
     assert release_values(helm, "demo", namespace) == {"color": "blue"}
+    assert [seen for seen in installed_releases(kube) if seen.namespace == namespace] == [
+        newer.model_copy(update={"action": "kept"})
+    ]
 
 
 def test_values_refused_by_the_schema_name_the_key(helm: Helm, namespace: str) -> None:

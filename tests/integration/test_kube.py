@@ -21,7 +21,7 @@ from magnumhub.kube.lease import NAMESPACE, holder, myself, site_lease
 from magnumhub.kube.pods import wait_for_workloads
 from magnumhub.kube.readiness import wait_for_nodes
 from magnumhub.kube.secrets import ensure_namespace, ensure_token, read_secret, write_secret
-from magnumhub.kube.services import service_ports, wait_for_external_ip
+from magnumhub.kube.services import external_ip, service_ports, wait_for_external_ip
 from magnumhub.kube.storage import ensure_storage_class
 
 
@@ -78,7 +78,9 @@ def test_a_secret_of_others_is_not_touched(kube: Kube, namespace: str) -> None:
 
 
 def test_an_address_is_seen_within_a_second(kube: Kube, namespace: str, credentials: KubeCredentials) -> None:
+    assert external_ip(kube, namespace, "web") is None
     service(kube, namespace)
+    assert external_ip(kube, namespace, "web") is None
     assert service_ports(kube, namespace, "web") == {"http": 8080}
     given: list[float] = []
 
@@ -94,6 +96,7 @@ def test_an_address_is_seen_within_a_second(kube: Kube, namespace: str, credenti
     thread.join()
     assert found == "192.0.2.7"
     assert seen - given[0] < 1
+    assert external_ip(kube, namespace, "web") == "192.0.2.7"
 
 
 def test_a_pending_address_is_explained_by_the_controllers_event(kube: Kube, namespace: str) -> None:
