@@ -99,10 +99,8 @@ def _cluster(site: Site, ours: ClusterFacts | None, template: Template | None, r
         size = f"{site.cluster.master_count} master and {wanted} nodes"
         return Change(resource=resource, action="create", reason=f"{size} from {template.name}: {reason}")
     if ours is not None and ours.node_count not in (None, wanted):
-        fewer = (ours.node_count or 0) > wanted
-        notice = "what runs on the nodes that go is stopped" if fewer else ""
-        said = f"{ours.node_count} nodes become {wanted}"
-        return Change(resource=resource, action="change", reason=said, users_notice=notice)
+        said = f"it has {ours.node_count} nodes and keeps them, the site asks for {wanted}"
+        return Change(resource=resource, action="blocked", reason=f"{said}: provision does not resize a cluster")
     return Change(resource=resource, action="keep", reason=f"{ours.uuid} is {ours.status}" if ours else "")
 
 

@@ -183,6 +183,14 @@ def test_a_busy_magnum_does_not_end_the_waiting(stage: Callable[..., Stage]) -> 
     assert at.wait(started).status == "CREATE_COMPLETE"
 
 
+def test_a_cluster_that_is_there_keeps_its_number_of_nodes(stage: Callable[..., Stage]) -> None:
+    at = stage()
+    made = at.wait(at.start())
+    more = stage(cluster=at.site.cluster.model_copy(update={"node_count": made.node_count + 1}))
+    kept = more.wait(more.start())
+    assert (kept.uuid, kept.node_count, kept.action) == (made.uuid, made.node_count, "kept")
+
+
 @pytest.mark.parametrize("name", ["heat", "capi"])
 def test_a_cluster_whose_template_is_gone_is_still_known(stage: Callable[..., Stage], name: str) -> None:
     at = stage(name)

@@ -291,6 +291,12 @@ UNWISE: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         "the cluster's own controller",
     ),
     ("too little room", {"health.workers": 13}, {}, "hold 12 of the benchmark's 13 workers"),
+    (
+        "another number of nodes",
+        {"cluster.node_count": 3},
+        {"magnum_clusters": (OURS,)},
+        "has 2 nodes and keeps them, the site asks for 3",
+    ),
     ("tag that moves", {"image.tag": "hub-5.2.1"}, {}, "is moved now and then"),
 ]
 
