@@ -109,6 +109,11 @@ def differences(site: Site, cluster: Mapping[str, Any], driver: Driver) -> list[
     return [f"{key} is {reported[key]}, not {value}" for key, value in asked.items() if reported[key] != value]
 
 
+def is_written(cluster: Mapping[str, Any]) -> bool:
+    """Whether Magnum has written all of a new cluster: its node groups come one after the other, 0 nodes meanwhile."""
+    return bool(cluster.get("node_count") and cluster.get("master_count"))
+
+
 def is_ours(cluster: Mapping[str, Any], site: str) -> bool:
     """Whether a cluster of that name carries the site's label."""
     return bool((cluster.get("labels") or {}).get(OUR_LABEL) == site)

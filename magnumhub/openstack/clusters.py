@@ -36,7 +36,7 @@ __all__ = ["find", "masters", "start", "wait"]
 T = TypeVar("T")
 
 _SETTLING_S = 5.0
-"""How long a new cluster may be unreadable, or a lost request unseen: 404, then 400, for up to 1 s (Magnum 23)."""
+"""How long a list may be unreadable, or a lost request unseen: 404, then 400, for up to 1 s (Magnum 23)."""
 
 # Magnum offers no watch. A tenth of the time waited so far costs little and finds the end soon; Magnum itself looks at
 # its servers every 10 s.
@@ -196,18 +196,32 @@ def _create(magnum: MagnumClient, request: dict[str, Any]) -> str:
 
 
 def _shown_as_asked(magnum: MagnumClient, uuid: str, site: Site, driver: Driver) -> dict[str, Any]:
-    """Verify the new cluster; Magnum writes its node groups one after the other, and shows 0 nodes meanwhile."""
-    give_up = time.monotonic() + _SETTLING_S
-    created = _patiently(lambda: _get(magnum, uuid))
-    while wrong := rules.differences(site, created, driver):
+    """Verify the new cluster as soon as Magnum shows all of it; until then there is nothing to judge."""
+    created = _written(magnum, uuid, site)
+    if wrong := rules.differences(site, created, driver):
+        raise ServiceError(
+            f"Magnum made cluster {site.name} otherwise than it was asked: {'; '.join(wrong)}",
+            "this Magnum or its policy overrides the request; nothing runs on the cluster yet: delete it",
+        )
+    return created
+
+
+def _written(magnum: MagnumClient, uuid: str, site: Site) -> dict[str, Any]:
+    give_up = time.monotonic() + site.limits_s.api
+    while True:
+        try:
+            seen = _get(magnum, uuid)
+            word = f"{seen.get('master_count')} masters, {seen.get('node_count')} nodes"
+        except (TransientError, _GoneError) as error:
+            seen, word = {}, error.message
+        if rules.is_written(seen):
+            return seen
         if time.monotonic() > give_up:
-            raise ServiceError(
-                f"Magnum made cluster {site.name} otherwise than it was asked: {'; '.join(wrong)}",
-                "this Magnum or its policy overrides the request; nothing runs on the cluster yet: delete it",
+            raise TransientError(
+                f"cluster {site.name} ({uuid}) is not written after {site.limits_s.api} s; last seen: {word}",
+                "Magnum is slow: run again, which starts from this cluster",
             )
         time.sleep(0.2)
-        created = _patiently(lambda: _get(magnum, uuid))
-    return created
 
 
 def _dispose_of_failed(
@@ -306,12 +320,12 @@ def _result(magnum: MagnumClient, cluster: dict[str, Any], action: Action) -> Ma
 
 
 def _patiently(ask: Callable[[], T]) -> T:
-    """Ask until a new cluster can be read: Magnum answers 404, then 400, while it writes one."""
+    """Ask until clusters can be listed: Magnum answers 400 while it writes one."""
     give_up = time.monotonic() + _SETTLING_S
     while True:
         try:
             return ask()
-        except (TransientError, _GoneError):
+        except TransientError:
             if time.monotonic() > give_up:
                 raise
         time.sleep(0.2)

@@ -183,6 +183,23 @@ def test_a_busy_magnum_does_not_end_the_waiting(stage: Callable[..., Stage]) -> 
     assert at.wait(started).status == "CREATE_COMPLETE"
 
 
+def test_a_new_cluster_that_cannot_be_read_for_long_is_looked_at_again(stage: Callable[..., Stage]) -> None:
+    at = stage()
+    unreadable = {
+        "service": "magnum",
+        "method": "GET",
+        "path": "/clusters/[0-9a-f-]{36}",
+        "action": "status",
+        "status": 404,
+    }
+    at.sandbox.faults(**unreadable, times=40)  # more than 5 s
+    assert at.start().action == "created"
+    hasty = stage(name="heat_fip", limits_s=at.site.limits_s.model_copy(update={"api": 1}))
+    hasty.sandbox.faults(**unreadable)
+    with pytest.raises(TransientError, match="is not written after 1 s"):
+        hasty.start()
+
+
 def test_a_cluster_that_is_there_keeps_its_number_of_nodes(stage: Callable[..., Stage]) -> None:
     at = stage()
     made = at.wait(at.start())

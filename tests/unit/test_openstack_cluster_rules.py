@@ -192,3 +192,16 @@ def test_masters_are_known_by_their_names(server: str, is_master: bool) -> None:
 def test_long_names_are_cut_in_names_of_servers() -> None:
     name = "a-very-long-name-of-a-site-that-goes-on"
     assert rules.server_pattern(name, "master").match("a-very-long-name-of-a-site-tha-5kped2f77si3-master-0")
+
+
+@pytest.mark.parametrize(
+    ("cluster", "written"),
+    [
+        (CLUSTER, True),
+        ({**CLUSTER, "node_count": 0}, False),
+        ({**CLUSTER, "master_count": None}, False),
+        ({}, False),
+    ],
+)
+def test_a_new_cluster_is_judged_when_all_of_it_is_there(cluster: dict[str, Any], written: bool) -> None:
+    assert rules.is_written(cluster) is written
