@@ -33,20 +33,20 @@ class PodProblem:
     crashed: str | None = None
 
 
-def wait_for_workloads(kube: Kube, namespace: str, *, selector: str = "", deadline_s: float, report: Report) -> None:
+def wait_for_workloads(kube: Kube, namespace: str, *, selector: str, deadline_s: float, report: Report) -> None:
     """Wait until every Deployment of a release is rolled out and available.
 
     Safe to repeat: reads only.
 
     Args:
-        selector: label selector of the release; "" for all of the namespace.
+        selector: label selector of the release's Deployments and pods.
         deadline_s: in seconds.
 
     Raises:
         NotFoundError: there is no Deployment at all.
         DeadlineError: not all are available in time; says why, pod by pod.
     """
-    where = f"{namespace} ({selector})" if selector else namespace
+    where = f"{namespace} ({selector})"
     doing = f"waiting for the deployments of {where}"
     waiting: list[str] = []
     told = time.monotonic()

@@ -125,15 +125,22 @@ def test_a_missing_service_is_not_waited_for(kube: Kube, namespace: str) -> None
         wait_for_external_ip(kube, namespace, "web", asked=None, deadline_s=60, report=quiet)
 
 
+def deployment(kube: Kube, namespace: str, name: str, cpu: str) -> None:
+    labels = {"app": name, "release": name}
+    container = {"name": "c", "image": "nginx", "resources": {"requests": {"cpu": cpu}}}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    spec = {"selector": {"matchLabels": {"app": name}}, "template": template}
+    kube.apps.create_namespaced_deployment(namespace, {"metadata": {"name": name, "labels": labels}, "spec": spec})
+
+
 def test_workloads_that_never_come_say_why(kube: Kube, namespace: str) -> None:
-    container = {"name": "c", "image": "nginx", "resources": {"requests": {"cpu": "9999"}}}
-    spec = {
-        "selector": {"matchLabels": {"app": "web"}},
-        "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}},
-    }
-    kube.apps.create_namespaced_deployment(namespace, {"metadata": {"name": "web"}, "spec": spec})
-    with pytest.raises(DeadlineError, match=r"web: 0 of 1 available[\s\S]*no node for it"):
-        wait_for_workloads(kube, namespace, deadline_s=3, report=quiet)
+    deployment(kube, namespace, "theirs", cpu="8888")
+    deployment(kube, namespace, "web", cpu="9999")
+    with pytest.raises(DeadlineError, match=r"web: 0 of 1 available[\s\S]*no node for it") as caught:
+        wait_for_workloads(kube, namespace, selector="release=web", deadline_s=3, report=quiet)
+    assert "theirs" not in str(caught.value)
+    with pytest.raises(NotFoundError, match="has no deployment"):
+        wait_for_workloads(kube, namespace, selector="release=gone", deadline_s=3, report=quiet)
 
 
 def test_definitions_are_applied_once_and_when_they_change(kube: Kube) -> None:
