@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import platform
+import re
 import shutil
 import subprocess
 import tarfile
@@ -13,13 +14,17 @@ from pathlib import Path
 
 import httpx
 
-from magnumhub.domain.errors import RefusedError, ServiceError, TransientError
+from magnumhub.domain.errors import MagnumhubError, RefusedError, ServiceError, TransientError
 from magnumhub.domain.results import Action, Report
 from magnumhub.domain.spec import HelmSpec
 from magnumhub.remote.shell import FOLDER, Shell, cache_folder, quoted
 
 _ARCHIVE_URL = "https://get.helm.sh/helm-v{version}-{platform}.tar.gz"
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+# Resolving, connecting, a transfer cut short, a time-out, TLS, an empty answer, sending, receiving.
+_CURL_NO_ANSWER = frozenset({5, 6, 7, 18, 28, 35, 52, 55, 56})
+_CURL_HTTP_ERROR = 22
+_BUSY_ANSWER = re.compile(r"\b(408|429|5\d\d)\b")
 _ANSWER_S = 60
 _TRANSFER_S = 600
 
@@ -31,7 +36,7 @@ def local_executable(spec: HelmSpec, *, cache: Path | None = None, report: Repor
 
     Raises:
         RefusedError: `path` is not that version, there is no sha256 to fetch by, or what came has another.
-        TransientError: the download did not answer.
+        TransientError: the download did not answer, or said that it is busy.
     """
     if spec.path is not None:
         path = Path(spec.path).expanduser()
@@ -59,7 +64,8 @@ def ensure_on_master(shell: Shell, spec: HelmSpec, *, cache: Path | None = None,
     Safe to repeat: one of that version (uploaded: of that content) is kept.
 
     Raises:
-        RefusedError: the master cannot download it, or its digest is wrong.
+        RefusedError: there is no such version, or its digest is wrong.
+        TransientError: the master's download got no answer; a master without internet never does.
     """
     home = shell.run(
         f"umask 077; mkdir -p {FOLDER}/bin && cd {FOLDER}/bin && pwd -P", timeout_s=_ANSWER_S
@@ -102,10 +108,19 @@ def _download_there(shell: Shell, spec: HelmSpec, target: str) -> None:
         check=False,
     )
     if done.exit_code:
-        raise RefusedError(
-            f"{shell.name} could not download {url}: {(done.stderr or done.stdout).strip()}",
-            "set helm.source: upload where masters have no internet; helm.sha256 is what get.helm.sh publishes",
-        )
+        raise download_failure(f"{shell.name} could not download {url}", done.exit_code, done.stderr or done.stdout)
+
+
+def download_failure(what: str, exit_code: int, said: str) -> MagnumhubError:
+    """A download with curl that failed, told apart: what a later try may mend, and what it will not.
+
+    Source: curl(1), EXIT CODES; sha256sum ends with 1, tar with 2.
+    """
+    message = f"{what}: {said.strip() or f'exit code {exit_code}'}"
+    if exit_code in _CURL_NO_ANSWER or (exit_code == _CURL_HTTP_ERROR and _BUSY_ANSWER.search(said)):
+        return TransientError(message, "set helm.source: upload where masters have no internet")
+    hint = "set helm.source: upload where masters have no internet; helm.sha256 is what get.helm.sh publishes"
+    return RefusedError(message, hint)
 
 
 def _fetch(spec: HelmSpec, target: Path) -> None:
@@ -117,7 +132,9 @@ def _fetch(spec: HelmSpec, target: Path) -> None:
         answer = httpx.get(url, timeout=_TRANSFER_S, follow_redirects=True)
         answer.raise_for_status()
     except httpx.HTTPError as error:
-        raise TransientError(f"{url} cannot be fetched: {error}", "set helm.path to a Helm on this machine") from error
+        final = isinstance(error, httpx.HTTPStatusError) and not _BUSY_ANSWER.search(str(error.response.status_code))
+        kind = RefusedError if final else TransientError
+        raise kind(f"{url} cannot be fetched: {error}", "set helm.path to a Helm on this machine") from error
     found = hashlib.sha256(answer.content).hexdigest()
     if found != wanted:
         raise RefusedError(f"{url} has SHA-256 {found}, helm.sha256 is {wanted}", "take it from get.helm.sh")

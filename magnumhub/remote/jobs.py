@@ -53,18 +53,24 @@ class Job:
             inputs: files by name; nobody else can read them, and they are gone once the command has started.
 
         Raises:
-            TransientError: the connection broke; `state` tells whether it runs.
+            TransientError: the connection broke, or the machine is too busy; `state` tells whether it runs.
         """
         for name, content in inputs.items():
             self._shell.put(content, f"{self._folder}/{_INPUTS}/{name}")
         self._shell.put(_script(command, list(inputs)).encode(), f"{self._folder}/run", mode=0o700)
         # The lock's wait covers a look at the lock that happens just now.
-        self._shell.run(
+        done = self._shell.run(
             f"cd {quoted(self._folder)} && rm -f started ended && "
             "{ setsid nohup flock -w 10 lock sh ./run </dev/null >/dev/null 2>&1 & } && "
             "n=0; while [ ! -e started ] && [ $n -lt 200 ]; do sleep 0.05; n=$((n+1)); done; [ -e started ]",
             timeout_s=_ANSWER_S,
+            check=False,
         )
+        if done.exit_code:
+            raise TransientError(
+                f"{self.name} on {self._shell.name} did not start: {done.stderr.strip() or 'no sign of it in 10 s'}",
+                "is that machine overloaded, or its disk full?",
+            )
 
     def state(self, *, wait_s: float = 0) -> JobState:
         """What has become of it, seen after at most wait_s seconds or when it ends."""
