@@ -50,7 +50,8 @@ def test_killed_while_the_notebook_computes(sandbox: Sandbox, clean_run: dict[st
 
 def kill_when(sandbox: Sandbox, due: Callable[[], bool]) -> None:
     running = sandbox.start("provision", sandbox.site(), "--json")
-    while not running.ended and not due():
+    while not due():
+        assert not running.ended, running.result(timeout_s=10)
         time.sleep(0.02)
     running.kill()
 
