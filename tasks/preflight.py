@@ -17,6 +17,7 @@ from magnumhub.domain.preflight import judge_preflight, template_of
 from magnumhub.domain.spec import Site
 from magnumhub.domain.wiring import secret_refs
 from magnumhub.openstack.survey import survey
+from magnumhub.remote.runner import look_at_runner
 from tasks.policy import OBSERVE
 from tasks.progress import stage
 
@@ -48,9 +49,10 @@ def refuse(site: Site, findings: Sequence[Finding]) -> None:
 
 
 def look_at_cloud(site: Site) -> CloudFacts:
-    """What the cloud says of the site's project, as plain values."""
+    """What the cloud says of the site's project, and how this machine is prepared, as plain values."""
     with cloud_of(site) as cloud:
-        return survey(cloud.connection, cloud.magnum, cluster_name=site.name)
+        facts = survey(cloud.connection, cloud.magnum, cluster_name=site.name)
+    return facts.model_copy(update={"runner": look_at_runner(site)})
 
 
 def ground_of(site: Site, facts: CloudFacts, *, replace_failed: bool = False) -> Ground:

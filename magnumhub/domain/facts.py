@@ -94,12 +94,19 @@ class ClusterFacts(Result):
     faults: dict[str, str] = Field(default_factory=dict)
 
 
+class RunnerFacts(Result):
+    """What is wrong with the files of the runner that a site names, in words; empty: nothing, or none is named."""
+
+    ssh_key: str = ""
+    helm: str = ""
+
+
 class CloudFacts(Result):
     """All that was seen.
 
     services: the types in the catalog. quotas: clusters, instances, cores, ram_mib, volumes, gigabytes, floating_ips,
     load_balancers; only those that could be seen. magnum_clusters: those of the site's name. unseen: what could not be
-    looked at, and why.
+    looked at, and why. runner: this machine, from where the cloud was looked at.
     """
 
     project: ProjectFacts
@@ -113,3 +120,4 @@ class CloudFacts(Result):
     floating_ips: tuple[AddressFacts, ...] | None = None
     magnum_clusters: tuple[ClusterFacts, ...] | None = None
     unseen: dict[str, str] = Field(default_factory=dict)
+    runner: RunnerFacts = RunnerFacts()

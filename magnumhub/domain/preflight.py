@@ -13,7 +13,7 @@ from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.facts import CloudFacts, ClusterFacts
 from magnumhub.domain.findings import Category, Finding, Level, worst_first
 from magnumhub.domain.needs import needs, node_flavor, our_clusters, room
-from magnumhub.domain.preflight_site import judge_addresses, judge_clusters, judge_settings
+from magnumhub.domain.preflight_site import judge_addresses, judge_clusters, judge_runner, judge_settings
 from magnumhub.domain.spec import NEWEST, Site
 from magnumhub.domain.templates import Template, choose_template
 
@@ -204,6 +204,7 @@ def _unseen(site: Site, facts: CloudFacts, template: Template | None) -> Iterato
 
 def _on_site(site: Site, facts: CloudFacts, template: Template | None) -> Iterator[Finding]:
     yield from judge_addresses(site, facts, template)
+    yield from judge_runner(site, facts, template)
     yield from judge_settings(site)
 
 

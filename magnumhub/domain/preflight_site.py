@@ -49,6 +49,20 @@ def _judge_given(site: Site, field: str, role: str, address: AddressFacts) -> It
         yield _finding("Unhealthy", Category.ADDRESS, summary, "Give each role an address of its own.")
 
 
+def judge_runner(site: Site, facts: CloudFacts, template: Template | None) -> Iterator[Finding]:
+    """Whether this machine has the files that the site's way to the cluster needs."""
+    runner, access, helm = facts.runner, site.access, site.helm
+    has_address = site.network.floating_ips.master != "none" or bool(template and template.floating_ip_enabled)
+    is_heat = template is not None and template.driver != "capi"
+    ssh = access.via == "master" or (access.via == "auto" and is_heat and (has_address or access.jump_host is not None))
+    if ssh and runner.ssh_key:
+        remedy = "Set access.ssh_key to the private key of cluster.keypair; null: ssh's agent and default keys."
+        yield _finding("Unhealthy", Category.CREDENTIALS, f"access.ssh_key: {runner.ssh_key}", remedy)
+    if runner.helm and (not ssh or helm.run_on == "runner" or helm.source == "upload"):
+        remedy = "Make helm.path and helm.version agree, or set helm.path to null."
+        yield _finding("Unhealthy", Category.CONFIGURATION, runner.helm, remedy)
+
+
 def judge_clusters(site: Site, facts: CloudFacts, *, replace_failed: bool) -> Iterator[Finding]:
     """Whether the cluster of the site's name is ours, alone, and usable or to be replaced."""
     there = facts.magnum_clusters or ()

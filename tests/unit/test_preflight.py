@@ -15,6 +15,7 @@ from magnumhub.domain.facts import (
     Named,
     ProjectFacts,
     Quota,
+    RunnerFacts,
 )
 from magnumhub.domain.findings import Finding
 from magnumhub.domain.needs import Room, needs, room
@@ -242,6 +243,20 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
         "Wait until it is gone",
     ),
     (
+        "no ssh key",
+        {},
+        {"runner": RunnerFacts(ssh_key="~/.ssh/iris.pem cannot be read: No such file or directory")},
+        "access.ssh_key: ~/.ssh/iris.pem cannot be read",
+        "private key of cluster.keypair",
+    ),
+    (
+        "another Helm",
+        {"helm.source": "upload", "helm.path": "/opt/helm"},
+        {"runner": RunnerFacts(helm="helm.path /opt/helm is Helm 4.0.0, helm.version is 4.1.4")},
+        "is Helm 4.0.0",
+        "helm.path to null",
+    ),
+    (
         "workers larger than a node",
         {"dask_gateway.worker.cores": 16},
         {},
@@ -331,6 +346,16 @@ def test_what_nobody_can_see_is_unknown_and_never_refused() -> None:
 
     assert [(f.level, f.summary) for f in judge_preflight(site(), nothing)] == [
         ("Unknown", "flavors could not be looked at: HTTP 403")
+    ]
+
+
+def test_files_of_the_runner_that_nobody_needs_do_not_matter() -> None:
+    runner = RunnerFacts(ssh_key="no such file", helm="not a Helm")
+
+    capi = {"access.ssh_key": "~/key", "helm.path": None, "helm.source": "download"}
+    assert judged({"helm.source": "download"}, runner=RunnerFacts(helm="not a Helm")) == []
+    assert [f.summary for f in judged(capi, runner=runner, templates=(CAPI,)) if f.level == "Unhealthy"] == [
+        "not a Helm"
     ]
 
 
