@@ -60,8 +60,8 @@ class Job:
         self._shell.put(_script(command, list(inputs)).encode(), f"{self._folder}/run", mode=0o700)
         # The lock's wait covers a look at the lock that happens just now.
         done = self._shell.run(
-            f"cd {quoted(self._folder)} && rm -f started ended && "
-            "{ setsid nohup flock -w 10 lock sh ./run </dev/null >/dev/null 2>&1 & } && "
+            f"cd {quoted(self._folder)} && rm -f started ended || exit 1; "
+            "setsid nohup flock -w 10 lock sh ./run </dev/null >/dev/null 2>&1 & "
             "n=0; while [ ! -e started ] && [ $n -lt 200 ]; do sleep 0.05; n=$((n+1)); done; [ -e started ]",
             timeout_s=_ANSWER_S,
             check=False,

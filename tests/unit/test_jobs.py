@@ -15,5 +15,5 @@ def test_a_machine_that_does_not_start_it_may_do_so_later(tmp_path: Path) -> Non
     shell = LocalShell(tmp_path)
     job = Job(shell, "helm")
     shell.put(b"", ".magnumhub/jobs/helm/started/in-the-way")  # a folder, which `rm -f` does not remove
-    with pytest.raises(TransientError, match="helm on this machine did not start: .*started"):
+    with pytest.raises(TransientError, match=r"helm on this machine did not start: .*started"):
         job.start("true", {})
