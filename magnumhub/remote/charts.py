@@ -6,6 +6,8 @@ import hashlib
 import io
 import json
 import tarfile
+import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,14 +70,31 @@ def versions(repo: str, name: str, *, timeout_s: float) -> list[OfferedChart]:
         RefusedError: it is no Helm repository, or has no such chart.
     """
     index_url = urljoin(_folder(repo), "index.yaml")
+    index = _index(index_url, timeout_s)
     try:
-        index = _yaml(_get(index_url, timeout_s))
-        entries = index["entries"].get(name, [])
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        offered = [_offered(repo, entry) for entry in index["entries"].get(name, [])]
+        others = ", ".join(index["entries"])
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise RefusedError(f"{index_url} is no index of a Helm repository", "correct chart.repo") from error
-    if not entries:
-        raise RefusedError(f"{repo} has no chart {name}; it has {', '.join(index['entries'])}", "correct chart.repo")
-    return [_offered(repo, entry) for entry in entries]
+    if not offered:
+        raise RefusedError(f"{repo} has no chart {name}; it has {others}", "correct chart.repo")
+    return offered
+
+
+# Indexes that were read in this process: one run needs each four times, and a real one has megabytes.
+_indexes: dict[str, tuple[float, Any]] = {}
+_INDEX_KEPT_S = 600
+
+
+def _index(url: str, timeout_s: float) -> Any:
+    read_s, index = _indexes.get(url, (float("-inf"), None))
+    if time.monotonic() - read_s > _INDEX_KEPT_S:
+        try:
+            index = _yaml(_get(url, timeout_s))
+        except yaml.YAMLError as error:
+            raise RefusedError(f"{url} is no index of a Helm repository", "correct chart.repo") from error
+        _indexes[url] = time.monotonic(), index
+    return index
 
 
 def fetch(repo: str, name: str, version: str, *, timeout_s: float, cache: Path | None = None) -> ChartArchive:
@@ -95,6 +114,11 @@ def fetch(repo: str, name: str, version: str, *, timeout_s: float, cache: Path |
     if found is None:
         some = ", ".join(item.version for item in offered[:8])
         raise RefusedError(f"{repo} has no {name} {version}; it has {some}, …", "correct chart.version")
+    if not found.digest:
+        raise RefusedError(
+            f"the index of {repo} has no digest for {name} {version}: what comes cannot be checked",
+            "use a repository whose index has digests, as `helm repo index` makes it",
+        )
     path = (cache or cache_folder() / "charts") / f"{found.digest}.tgz"
     if path.is_file() and _sha256(content := path.read_bytes()) == found.digest:
         return read_archive(content)
@@ -105,7 +129,8 @@ def fetch(repo: str, name: str, version: str, *, timeout_s: float, cache: Path |
             "something changed the archive on its way, or the repository is broken: do not install it",
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
+    # Both releases, and other runs, may fetch the same chart now.
+    part = path.with_suffix(f".{uuid.uuid4().hex}.part")
     part.write_bytes(content)
     part.replace(path)
     return read_archive(content)
@@ -146,7 +171,7 @@ def _offered(repo: str, entry: Mapping[str, Any]) -> OfferedChart:
         version=str(entry["version"]),
         app_version=entry.get("appVersion"),
         kube_version=entry.get("kubeVersion"),
-        digest=str(entry.get("digest", "")).removeprefix("sha256:"),
+        digest=str(entry.get("digest") or "").removeprefix("sha256:"),
         url=urljoin(_folder(repo), entry["urls"][0]),
     )
 
