@@ -14,13 +14,28 @@ _HUB_OWNED = {
     "proxy.https": "jupyterhub.https",
     "hub.config.JupyterHub.authenticator_class": "jupyterhub.auth.kind",
     "hub.services.dask-gateway": "nothing: the service and its token are made",
+    "hub.services.magnumhub": "nothing: the check's service and its token are made",
+    "hub.loadRoles.magnumhub": "nothing: it is what the check may do",
+    "hub.loadRoles.user": "nothing: it lets users use the gateway",
+    "hub.loadRoles.server": "nothing: it lets notebooks use the gateway",
     "singleuser.extraEnv.DASK_GATEWAY__ADDRESS": "nothing: it is the gateway inside the cluster",
 }
 _GATEWAY_OWNED = {
     "gateway.auth": "dask_gateway.auth",
     "gateway.backend.namespace": "dask_gateway.namespace",
+    "gateway.extraConfig.magnumhub": "nothing: it is ours; give your code another name",
 }
 """Paths in the charts' values that a field of the site says already -> that field."""
+
+_HUB_FIXED: dict[str, Any] = {
+    "fullnameOverride": "",
+    "nameOverride": None,
+    "hub.baseUrl": "/",
+    "hub.networkPolicy.interNamespaceAccessLabels": "accept",
+    "proxy.service.type": "LoadBalancer",
+}
+_GATEWAY_FIXED: dict[str, Any] = {"fullnameOverride": "", "nameOverride": "", "gateway.prefix": "/"}
+"""Paths in the charts' values that addresses, names and rules are built on -> the only value that works."""
 
 
 def _is_port(value: Any) -> bool:
@@ -29,17 +44,16 @@ def _is_port(value: Any) -> bool:
 
 _SHAPES: dict[str, dict[str, tuple[Callable[[Any], bool], str]]] = {
     "jupyterhub.values": {
+        "singleuser.networkPolicy.egress": (lambda value: isinstance(value, list), "a list of rules"),
         "proxy.service": (lambda value: isinstance(value, Mapping), "keys and values"),
         "proxy.service.extraPorts": (
             lambda value: isinstance(value, list) and all(_is_port(value_at(item, "port")) for item in value),
             "a list of ports of a Service, each with a number as its port",
         ),
-        "hub.baseUrl": (lambda value: isinstance(value, str), "text, such as /"),
     },
     "dask_gateway.values": {
         "traefik.service.ports.web.port": (_is_port, "a number from 1 to 65535"),
         "traefik.service.ports.tcp.port": (lambda value: value == "web" or _is_port(value), "web, or a number"),
-        "gateway.prefix": (lambda value: isinstance(value, str), "text, such as /"),
     },
 }
 """Paths in the charts' values that the wiring reads -> what may stand there."""
@@ -61,9 +75,16 @@ def raw_value_problems(
         "traefik.service.spec.loadBalancerIP": ("network.floating_ips.dask_gateway", floating_ips.dask_gateway),
         **{f"gateway.backend.image.{key}": said for key, said in image_is.items()},
     }
-    for part, values, owned, said in (
-        ("jupyterhub.values", jupyterhub.values, _HUB_OWNED, hub_is),
-        ("dask_gateway.values", dask_gateway.values, _GATEWAY_OWNED, gateway_is),
+    kind = "ClusterIP" if floating_ips.dask_gateway == "none" else "LoadBalancer"
+    for part, values, owned, fixed, said in (
+        ("jupyterhub.values", jupyterhub.values, _HUB_OWNED, _HUB_FIXED, hub_is),
+        (
+            "dask_gateway.values",
+            dask_gateway.values,
+            _GATEWAY_OWNED,
+            {**_GATEWAY_FIXED, "traefik.service.type": kind},
+            gateway_is,
+        ),
     ):
         yield from _plain_secrets(values, part)
         for path, (is_right, expected) in _SHAPES[part].items():
@@ -71,12 +92,28 @@ def raw_value_problems(
             if given is not None and not is_right(given):
                 yield Problem(f"{part}.{path}", repr(given), expected)
         for path, field in owned.items():
-            if value_at(values, path) is not None:
+            if _given(values, path) is not _ABSENT:
                 yield Problem(f"{part}.{path}", "a value of its own", f"the site's field instead: {field}")
+        for path, right in fixed.items():
+            if (given := _given(values, path)) not in (_ABSENT, right):
+                yield Problem(f"{part}.{path}", repr(given), f"nothing, as the wiring is built on {right!r}")
         for path, (field, right) in said.items():
-            given = value_at(values, path)
-            if given is not None and given != right:
+            if (given := _given(values, path)) not in (_ABSENT, right):
                 yield Problem(f"{part}.{path}", repr(given), f"nothing, and this in {field}, which says {right!r}")
+
+
+_ABSENT = object()
+
+
+def _given(values: Any, path: str) -> Any:
+    """What stands under a dotted path; None also where null, with which Helm takes a key out, stands above it."""
+    for key in path.split("."):
+        if values is None:
+            return None
+        if not isinstance(values, Mapping) or key not in values:
+            return _ABSENT
+        values = values[key]
+    return values
 
 
 def _plain_secrets(value: Any, path: str) -> Iterator[Problem]:

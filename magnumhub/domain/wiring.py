@@ -134,7 +134,7 @@ def compose_values(
         gateway_values(
             site,
             address=addresses.get("dask_gateway"),
-            hub_api=f"http://hub.{site.jupyterhub.namespace}:{_HUB_PORT}{_hub_path(raw_hub)}/hub/api",
+            hub_api=f"http://hub.{site.jupyterhub.namespace}:{_HUB_PORT}/hub/api",
             token=tokens.gateway,
             service=GATEWAY_SERVICE,
             version=versions.gateway,
@@ -149,10 +149,9 @@ def compose_values(
                 "image": {"name": site.image.name, "tag": site.image.tag},
                 "storage": _homes(site, storage_class),
                 "extraEnv": _notebook_environment(site, gateway, addresses.get("dask_gateway"), versions.hub),
-                "networkPolicy": {"egress": [_to_the_gateway(site)]},
             },
         },
-        raw_hub,
+        _with_our_rule(raw_hub, site),
     )
     known = {*(secrets[str(ref)] for ref in secret_refs(site)), tokens.gateway, tokens.check}
     return Values(jupyterhub=hub, dask_gateway=gateway, secrets=tuple(sorted(known)))
@@ -243,8 +242,10 @@ def _to_the_gateway(site: Site) -> dict[str, Any]:
     return {"to": [proxy], "ports": [{"protocol": "TCP", "port": port} for port in _TRAEFIK_PORTS]}
 
 
-def _hub_path(values: Mapping[str, Any]) -> str:
-    return str(value_at(values, "hub.baseUrl", "/")).rstrip("/")
+def _with_our_rule(raw: Mapping[str, Any], site: Site) -> dict[str, Any]:
+    """Raw values whose rules for notebooks stand beside ours: a list replaces the one below it."""
+    rules = value_at(raw, "singleuser.networkPolicy.egress", [])
+    return merged(raw, {"singleuser": {"networkPolicy": {"egress": [_to_the_gateway(site), *rules]}}})
 
 
 def _port(port: int, usual: int) -> str:

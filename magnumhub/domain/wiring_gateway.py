@@ -94,18 +94,14 @@ def gateway_inside(site: Site, values: Mapping[str, Any], service: str) -> Insid
     web = _web_port(values)
     tcp = value_at(values, "traefik.service.ports.tcp.port", "web")
     proxy_port = web if tcp == "web" else tcp
-    return Inside(f"http://{host}:{web}{_prefix(values)}", f"gateway://{host}:{proxy_port}")
+    return Inside(f"http://{host}:{web}", f"gateway://{host}:{proxy_port}")
 
 
 def gateway_public(values: Mapping[str, Any], address: str) -> str:
     """The gateway as a browser sees it: what links to dashboards begin with."""
     web = _web_port(values)
-    return f"http://{address}{'' if web == 80 else f':{web}'}{_prefix(values)}"
+    return f"http://{address}{'' if web == 80 else f':{web}'}"
 
 
 def _web_port(values: Mapping[str, Any]) -> int:
     return int(value_at(values, "traefik.service.ports.web.port", 80))
-
-
-def _prefix(values: Mapping[str, Any]) -> str:
-    return str(value_at(values, "gateway.prefix", "/")).rstrip("/")

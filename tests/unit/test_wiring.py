@@ -302,23 +302,31 @@ def test_raw_values_come_last_with_their_secrets_filled_in() -> None:
     assert set(values.secrets) == {"open-sesame", "proxy-token", "gateway-token", "check-token"}
 
 
-def test_notebooks_follow_the_gateways_ports_and_prefix() -> None:
-    raw = {
-        "gateway": {"prefix": "/dask/"},
-        "traefik": {"service": {"ports": {"web": {"port": 8000}, "tcp": {"port": 8786}}}},
-    }
+def test_notebooks_follow_the_gateways_ports() -> None:
+    raw = {"traefik": {"service": {"ports": {"web": {"port": 8000}, "tcp": {"port": 8786}}}}}
 
     environment = composed(site(gateway={"values": raw})).jupyterhub["singleuser"]["extraEnv"]
 
-    assert environment["DASK_GATEWAY__ADDRESS"] == "http://traefik-dask-gateway.dask-gateway:8000/dask"
+    assert environment["DASK_GATEWAY__ADDRESS"] == "http://traefik-dask-gateway.dask-gateway:8000"
     assert environment["DASK_GATEWAY__PROXY_ADDRESS"] == "gateway://traefik-dask-gateway.dask-gateway:8786"
-    assert environment["DASK_GATEWAY__PUBLIC_ADDRESS"] == "http://192.0.2.11:8000/dask"
+    assert environment["DASK_GATEWAY__PUBLIC_ADDRESS"] == "http://192.0.2.11:8000"
 
 
-def test_the_gateway_asks_the_hub_below_its_base_url() -> None:
-    values = composed(site({"values": {"hub": {"baseUrl": "/lab/"}}, "namespace": "users"}))
+def test_the_gateway_asks_the_hub_in_its_namespace() -> None:
+    values = composed(site({"namespace": "users"}))
 
-    assert values.dask_gateway["gateway"]["auth"]["jupyterhub"]["apiUrl"] == "http://hub.users:8081/lab/hub/api"
+    assert values.dask_gateway["gateway"]["auth"]["jupyterhub"]["apiUrl"] == "http://hub.users:8081/hub/api"
+
+
+def test_rules_of_the_site_stand_beside_ours() -> None:
+    rule = {"to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}]}
+
+    values = composed(site({"values": {"singleuser": {"networkPolicy": {"egress": [rule], "enabled": True}}}}))
+
+    policy = values.jupyterhub["singleuser"]["networkPolicy"]
+    assert policy["enabled"] is True
+    assert policy["egress"][1:] == [rule]
+    assert policy["egress"][0]["ports"] == [{"protocol": "TCP", "port": 8000}, {"protocol": "TCP", "port": 8786}]
 
 
 @pytest.mark.parametrize("code", ["c.x = 1", {"mine": "c.x = 1"}], ids=["as text", "as a mapping"])
