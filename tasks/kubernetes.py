@@ -9,7 +9,7 @@ from prefect import task
 
 from magnumhub.domain.results import MagnumCluster
 from magnumhub.domain.spec import Site
-from magnumhub.kube.lease import site_lease
+from magnumhub.kube.lease import SiteLease, site_lease
 from magnumhub.kube.readiness import wait_for_nodes
 from magnumhub.kube.storage import ensure_storage_class
 from tasks.access import Way, reached
@@ -43,8 +43,13 @@ def ensure_storage(site: Site, magnum_cluster: MagnumCluster, way: Way) -> str |
         RefusedError: there is neither a class nor the Cinder CSI driver; the hint names both ways out.
     """
     with stage("storage") as report, reached(site, magnum_cluster, way, report) as there:
+        still_holding(site)
         name, report.action = ensure_storage_class(there.kube, site.storage, site=site.name)
         return name or None
+
+
+# The leases that this process holds, by the site's name: arguments of tasks are plain values.
+_held: dict[str, SiteLease] = {}
 
 
 @contextmanager
@@ -57,5 +62,18 @@ def holding_site(site: Site, magnum_cluster: MagnumCluster, way: Way) -> Iterato
     with ExitStack() as held:
         with stage("lease") as report:
             there = held.enter_context(reached(site, magnum_cluster, way, report))
-            held.enter_context(site_lease(there.kube, site.name, wait_s=site.limits_s.release, report=report))
+            lease = held.enter_context(site_lease(there.kube, site.name, wait_s=site.limits_s.release, report=report))
+        _held[site.name] = lease
+        held.callback(_held.pop, site.name, None)
         yield
+
+
+def still_holding(site: Site) -> None:
+    """Stop before an act on a site that this run held and may hold no more; a task run by itself holds none.
+
+    Raises:
+        RefusedError: another run has taken the site over.
+        TransientError: the lease could not be renewed, so that another run may take it at any moment.
+    """
+    if lease := _held.get(site.name):
+        lease.check()

@@ -33,6 +33,7 @@ from magnumhub.remote.reachability import wait_until_open
 from magnumhub.remote.releases import ensure_release, list_releases
 from magnumhub.remote.session import Reached
 from tasks.access import Way, reached
+from tasks.kubernetes import still_holding
 from tasks.network import by_role, proving_open
 from tasks.policy import OBSERVE
 from tasks.progress import stage
@@ -79,6 +80,7 @@ def ensure_helm(site: Site, magnum_cluster: MagnumCluster, way: Way) -> Charts:
         RefusedError: no version of a chart runs on this Kubernetes; says which would, and what to move to.
     """
     with stage("helm") as report, reached(site, magnum_cluster, way, report) as there:
+        still_holding(site)
         helm = prepare_helm(there, site.helm, report=report)
         report.action = helm.action
         installed = {release.name: release for release in list_releases(helm)}
@@ -135,6 +137,7 @@ def ensure_installed(
     pending (measured with helm 4.1.4), so the address is watched on the Service itself.
     """
     with stage(part) as report, reached(site, magnum_cluster, way, report) as there:
+        still_holding(site)
         values = composed_values(site, there, addresses, chosen, storage_class)
         # From here on, pods and services are quoted that were given the secrets.
         with without_secrets(values.secrets):
@@ -153,8 +156,10 @@ def _installed(
     archive = charts.fetch(chart.repo, _CHARTS[part], choice.version, timeout_s=site.limits_s.api)
     ensure_namespace(there.kube, service.namespace, site=site.name)
     apply_crds(there.kube, archive.crds(), deadline_s=site.limits_s.api)
+    helm = prepare_helm(there, site.helm, report=report)
+    still_holding(site)
     release = ensure_release(
-        prepare_helm(there, site.helm, report=report),
+        helm,
         _RELEASES[part],
         service.namespace,
         archive,

@@ -1,7 +1,8 @@
 """One run per site at a time, across flows, workers and the command line: a Lease in the site's own cluster.
 
 The holder is host, pid namespace, pid and start time, so that a holder on this machine that died is known to be dead
-and its lease is taken over at once; another machine's is waited for.
+and its lease is taken over at once. Another machine's is waited for until it was seen unrenewed for its whole term, by
+this machine's own clock: clocks of two machines are never compared.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any, Literal
 
 from kubernetes import client
 
-from magnumhub.domain.errors import DeadlineError, MagnumhubError, TransientError
+from magnumhub.domain.errors import DeadlineError, MagnumhubError, RefusedError, TransientError
 from magnumhub.domain.results import Report
 from magnumhub.kube.client import Kube
 from magnumhub.kube.errors import ConflictError, NotFoundError, translated
@@ -53,23 +54,25 @@ def parse_holder(identity: str) -> Holder | None:
 
 @dataclass(frozen=True)
 class LeaseSeen:
-    """A Lease as read. age_s: since it was last renewed, in seconds."""
+    """A Lease as read. version: changes with every renewal."""
 
     identity: str
-    age_s: float
     version: str
 
 
-def decide_lease(seen: LeaseSeen | None, me: Holder, holder_is_dead: bool) -> Literal["take", "wait"]:
+def decide_lease(
+    seen: LeaseSeen | None, me: Holder, *, holder_is_dead: bool, unchanged_s: float
+) -> Literal["take", "wait"]:
     """Whether the lease may be taken now.
 
     Args:
         seen: None where there is no Lease yet.
         holder_is_dead: its holder was a process of this machine and is gone.
+        unchanged_s: for how long we have seen it not renewed, in seconds.
     """
     if seen is None or not seen.identity or seen.identity == str(me):
         return "take"
-    return "take" if holder_is_dead or seen.age_s > LEASE_S else "wait"
+    return "take" if holder_is_dead or unchanged_s > LEASE_S else "wait"
 
 
 class SiteLease:
@@ -79,15 +82,22 @@ class SiteLease:
         self._kube, self._site, self._me = kube, site, me
         self._ended = threading.Event()
         self._renewed = time.monotonic()
+        self._taken_by = ""
         self._thread = threading.Thread(target=self._renew, name=f"lease {site}", daemon=True)
         self._thread.start()
 
     def check(self) -> None:
-        """Raise when somebody else may have the site by now.
+        """Raise when somebody else has the site by now, or may have it.
 
         Raises:
+            RefusedError: another run has taken the site over.
             TransientError: the lease could not be renewed for its whole term.
         """
+        if self._taken_by:
+            raise RefusedError(
+                f"another run has taken site {self._site} over: {self._taken_by}",
+                "this one was not heard of for half a minute; run again when the other has ended",
+            )
         if time.monotonic() - self._renewed > LEASE_S:
             raise TransientError(
                 f"the lease {NAMESPACE}/{_lease_name(self._site)} could not be renewed for {LEASE_S} s",
@@ -109,10 +119,14 @@ class SiteLease:
     def _renew(self) -> None:
         while not self._ended.wait(_RENEW_S):
             try:
+                # Before the request: that is the moment from which another run may count, at the earliest.
+                asked = time.monotonic()
                 seen = _read(self._kube, self._site)
-                if seen is not None and seen.identity == str(self._me):
-                    _write(self._kube, self._site, str(self._me), seen.version)
-                    self._renewed = time.monotonic()
+                if seen is not None and seen.identity not in ("", str(self._me)):
+                    self._taken_by = seen.identity
+                    return
+                _write(self._kube, self._site, str(self._me), seen.version if seen else None)
+                self._renewed = asked
             except MagnumhubError:
                 # The next round tries again; `check` tells when that goes on too long.
                 continue
@@ -122,7 +136,8 @@ class SiteLease:
 def site_lease(kube: Kube, site: str, *, wait_s: float, report: Report) -> Iterator[SiteLease]:
     """Hold the site while the block runs; wait for whoever holds it.
 
-    Safe to repeat: a lease left by a dead process of this machine is taken over at once, any other after 30 s.
+    Safe to repeat: a lease left by a dead process of this machine is taken over at once, any other when it was seen
+    unrenewed for 30 s.
 
     Args:
         wait_s: longest wait for another run, in seconds; 0 does not wait.
@@ -138,12 +153,6 @@ def site_lease(kube: Kube, site: str, *, wait_s: float, report: Report) -> Itera
         lease.release()
 
 
-def holder(kube: Kube, site: str) -> str | None:
-    """Who holds the site now (host/pid/start time); None when nobody does."""
-    seen = _read(kube, site)
-    return seen.identity if seen is not None and decide_lease(seen, myself(), _is_dead(seen)) == "wait" else None
-
-
 def myself() -> Holder:
     """This process as a lease names it."""
     return Holder(_machine(), os.getpid(), _start_time(os.getpid()))
@@ -152,10 +161,14 @@ def myself() -> Holder:
 def _acquire(kube: Kube, site: str, wait_s: float, report: Report) -> SiteLease:
     me = myself()
     end, told = time.monotonic() + wait_s, ""
+    version, since = "", time.monotonic()
     while True:
         try:
             seen = _read(kube, site)
-            if decide_lease(seen, me, seen is not None and _is_dead(seen)) == "take":
+            if seen is not None and seen.version != version:
+                version, since = seen.version, time.monotonic()
+            dead, unchanged_s = seen is not None and _is_dead(seen), time.monotonic() - since
+            if decide_lease(seen, me, holder_is_dead=dead, unchanged_s=unchanged_s) == "take":
                 _write(kube, site, str(me), seen.version if seen else None)
                 return SiteLease(kube, site, me)
         except ConflictError:
@@ -169,13 +182,13 @@ def _acquire(kube: Kube, site: str, wait_s: float, report: Report) -> SiteLease:
         assert seen is not None
         if time.monotonic() >= end:
             raise DeadlineError(
-                f"another run works on site {site}: {seen.identity} (renewed {seen.age_s:.0f} s ago)",
+                f"another run works on site {site}: {seen.identity}",
                 "wait until it has ended, or end it; the lease of a dead one expires after 30 s",
             )
         if seen.identity != told:
             told = seen.identity
             report(f"waiting for another run on site {site}: {seen.identity}")
-        _wait_for_change(kube, site, seen.version, min(end - time.monotonic(), LEASE_S - seen.age_s + 1))
+        _wait_for_change(kube, site, seen.version, min(end - time.monotonic(), LEASE_S - unchanged_s + 1))
 
 
 def _wait_for_change(kube: Kube, site: str, version: str, window_s: float) -> None:
@@ -197,10 +210,7 @@ def _read(kube: Kube, site: str) -> LeaseSeen | None:
             found: Mapping[str, Any] = kube.plain(kube.coordination.read_namespaced_lease(name, NAMESPACE))
     except NotFoundError:
         return None
-    spec = found.get("spec", {})
-    renewed = datetime.fromisoformat(spec.get("renewTime") or "1970-01-01T00:00:00Z")
-    age_s = (datetime.now(UTC) - renewed).total_seconds()
-    return LeaseSeen(spec.get("holderIdentity") or "", age_s, found["metadata"]["resourceVersion"])
+    return LeaseSeen(found.get("spec", {}).get("holderIdentity") or "", found["metadata"]["resourceVersion"])
 
 
 def _write(kube: Kube, site: str, identity: str, version: str | None) -> None:

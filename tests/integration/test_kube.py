@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from magnumhub.domain.spec import DynamicStorage, EphemeralStorage
 from magnumhub.kube.client import Kube, KubeCredentials, kube_client
 from magnumhub.kube.crds import apply_crds
 from magnumhub.kube.errors import NotFoundError
-from magnumhub.kube.lease import NAMESPACE, holder, myself, site_lease
+from magnumhub.kube.lease import NAMESPACE, myself, site_lease
 from magnumhub.kube.pods import wait_for_workloads
 from magnumhub.kube.readiness import wait_for_nodes
 from magnumhub.kube.secrets import ensure_namespace, ensure_token, read_secret, write_secret
@@ -191,9 +192,50 @@ def test_one_run_at_a_time(kube: Kube) -> None:
         assert held.spec.holder_identity == str(myself())
         held.spec.holder_identity = elsewhere
         kube.coordination.replace_namespaced_lease(f"magnumhub-{site}", NAMESPACE, held)
-    assert holder(kube, site) == elsewhere
     with pytest.raises(DeadlineError, match=elsewhere), site_lease(kube, site, wait_s=1, report=quiet):
         pytest.fail("two runs hold the site")
+
+
+def hold_elsewhere(kube: Kube, site: str, renewed: datetime) -> str:
+    """A lease of another machine."""
+    identity = "another-host:1/4711/99"
+    spec = {
+        "holderIdentity": identity,
+        "leaseDurationSeconds": 30,
+        "renewTime": renewed.isoformat(timespec="microseconds"),
+    }
+    body = {"metadata": {"name": f"magnumhub-{site}"}, "spec": spec}
+    kube.coordination.create_namespaced_lease(NAMESPACE, body)
+    return identity
+
+
+def test_another_machines_clock_is_not_believed(kube: Kube) -> None:
+    site = f"s-{uuid.uuid4().hex[:8]}"
+    identity = hold_elsewhere(kube, site, datetime.now(UTC) - timedelta(hours=1))
+    with pytest.raises(DeadlineError, match=identity), site_lease(kube, site, wait_s=2, report=quiet):
+        pytest.fail("taken from a run that may be alive")
+
+
+def test_a_lease_that_nobody_renews_is_taken(kube: Kube) -> None:
+    site = f"s-{uuid.uuid4().hex[:8]}"
+    hold_elsewhere(kube, site, datetime.now(UTC) + timedelta(hours=1))
+    start = time.monotonic()
+    with site_lease(kube, site, wait_s=60, report=quiet):
+        assert 30 < time.monotonic() - start < 40
+
+
+def test_a_run_whose_site_was_taken_is_told(kube: Kube) -> None:
+    site = f"s-{uuid.uuid4().hex[:8]}"
+    with site_lease(kube, site, wait_s=0, report=quiet) as lease:
+        held = kube.coordination.read_namespaced_lease(f"magnumhub-{site}", NAMESPACE)
+        held.spec.holder_identity = "another-host:1/4711/99"
+        kube.coordination.replace_namespaced_lease(f"magnumhub-{site}", NAMESPACE, held)
+        lease.check()
+        end = time.monotonic() + 15
+        with pytest.raises(RefusedError, match="another-host:1/4711/99"):
+            while time.monotonic() < end:
+                lease.check()
+                time.sleep(0.2)
 
 
 def test_the_lease_of_a_dead_process_here_is_taken_at_once(kube: Kube, credentials: KubeCredentials) -> None:
@@ -211,7 +253,7 @@ def test_the_lease_of_a_dead_process_here_is_taken_at_once(kube: Kube, credentia
     start = time.monotonic()
     with site_lease(kube, site, wait_s=5, report=quiet):
         assert time.monotonic() - start < 2
-    assert holder(kube, site) is None
+    assert not kube.coordination.read_namespaced_lease(f"magnumhub-{site}", NAMESPACE).spec.holder_identity
 
 
 def test_a_waiting_run_goes_on_when_the_other_ends(kube: Kube) -> None:

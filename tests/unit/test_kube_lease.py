@@ -9,19 +9,19 @@ OTHER = "laptop:1/77/123"
 
 
 @pytest.mark.parametrize(
-    ("seen", "dead", "step"),
+    ("seen", "dead", "unchanged_s", "step"),
     [
-        (None, False, "take"),
-        (LeaseSeen("", 5, "1"), False, "take"),
-        (LeaseSeen(str(ME), 5, "1"), False, "take"),
-        (LeaseSeen(OTHER, 5, "1"), False, "wait"),
-        (LeaseSeen(OTHER, 29, "1"), False, "wait"),
-        (LeaseSeen(OTHER, 31, "1"), False, "take"),
-        (LeaseSeen(OTHER, 5, "1"), True, "take"),
+        (None, False, 0, "take"),
+        (LeaseSeen("", "1"), False, 0, "take"),
+        (LeaseSeen(str(ME), "1"), False, 0, "take"),
+        (LeaseSeen(OTHER, "1"), False, 0, "wait"),
+        (LeaseSeen(OTHER, "1"), False, 29, "wait"),
+        (LeaseSeen(OTHER, "1"), False, 31, "take"),
+        (LeaseSeen(OTHER, "1"), True, 0, "take"),
     ],
 )
-def test_who_may_have_it(seen: LeaseSeen | None, dead: bool, step: str) -> None:
-    assert decide_lease(seen, ME, dead) == step
+def test_who_may_have_it(seen: LeaseSeen | None, dead: bool, unchanged_s: float, step: str) -> None:
+    assert decide_lease(seen, ME, holder_is_dead=dead, unchanged_s=unchanged_s) == step
 
 
 def test_a_holder_is_read_as_it_was_written() -> None:
