@@ -86,9 +86,12 @@ def _credential(site: Site, facts: CloudFacts, template: Template | None) -> Ite
         summary = "the application credential is restricted: Magnum may not make the trust that a cluster needs"
         remedy = "Make one with `openstack application credential create --unrestricted`, or use a password."
         yield _finding("Unhealthy", Category.CREDENTIALS, summary, remedy)
-    if credential.roles and not {"member", "admin", "_member_", "manager"} & {r.lower() for r in credential.roles}:
+    roles = {role.lower() for role in credential.roles}
+    if roles and not {"member", "admin", "_member_", "manager"} & roles:
+        # A cloud may name the roles that may write as it likes; only this one is known to read and no more.
+        level: Level = "Unhealthy" if roles == {"reader"} else "Unknown"
         summary = f"the credential has only the roles {', '.join(credential.roles)} in {facts.project.name}"
-        yield _finding("Unhealthy", Category.CREDENTIALS, summary, "Ask the project's owner for the role member.")
+        yield _finding(level, Category.CREDENTIALS, summary, "Ask the project's owner for the role member.")
 
 
 def _project(site: Site, facts: CloudFacts, template: Template | None) -> Iterator[Finding]:

@@ -349,6 +349,13 @@ def test_what_nobody_can_see_is_unknown_and_never_refused() -> None:
     ]
 
 
+def test_roles_of_a_cloud_of_its_own_are_unknown_and_not_refused() -> None:
+    (finding,) = judged(credential=Credential(kind="password", roles=("reader", "tenant-user")))
+
+    assert finding.level == "Unknown"
+    assert "only the roles reader, tenant-user" in finding.summary
+
+
 def test_files_of_the_runner_that_nobody_needs_do_not_matter() -> None:
     runner = RunnerFacts(ssh_key="no such file", helm="not a Helm")
 
