@@ -49,5 +49,7 @@ def _allowed(auth: OidcAuth | GithubAuth | DummyAuth, more: tuple[str, ...] = ()
     allowed: dict[str, Any] = {"admin_users": list(auth.admins)} if auth.admins else {}
     if auth.allow == "all":
         return {"allow_all": True, **allowed}
-    names = [*auth.allow, *more] if auth.allow else list(more)
+    # Before hub 5 nobody in allowed_users meant everybody; members of organizations are told by the provider.
+    alone = () if isinstance(auth, GithubAuth) and auth.allowed_organizations else auth.admins
+    names = [*(auth.allow or alone), *more]
     return {"allow_all": False, **allowed, **({"allowed_users": names} if names else {})}

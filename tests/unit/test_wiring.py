@@ -403,3 +403,12 @@ def test_no_endpoint_for_a_gateway_inside() -> None:
 )
 def test_equal_values_are_equal_text(one: dict[str, Any], other: dict[str, Any], same: bool) -> None:
     assert (canonical(one) == canonical(other)) is same
+
+
+def test_admins_alone_are_spelled_out_as_allowed() -> None:
+    admins_only = composed(site({"auth": {**OIDC, "allow": [], "admins": ["ann"]}})).jupyterhub["hub"]["config"]
+    github = {"kind": "github", "client_id": "hub", "client_secret": {"env": "CLIENT"}, "admins": ["ann"]}
+    members = composed(site({"auth": {**github, "allowed_organizations": ["org"]}})).jupyterhub["hub"]["config"]
+
+    assert admins_only["Authenticator"] == {"allow_all": False, "admin_users": ["ann"], "allowed_users": ["ann"]}
+    assert members["Authenticator"] == {"allow_all": False, "admin_users": ["ann"]}
