@@ -54,6 +54,7 @@ def ensure_token(kube: Kube, namespace: str, name: str, key: str, *, site: str) 
     """
     while True:
         found = _find(kube, namespace, name)
+        _refuse_others(found, namespace, name, site)
         data = _text(found)
         if token := data.get(key):
             return token
@@ -90,17 +91,21 @@ def _write(
         with translated(f"creating secret {namespace}/{name}"):
             kube.core.create_namespaced_secret(namespace, client.V1Secret(metadata=metadata, data=encoded))
         return "created"
-    if not is_ours(found["metadata"].get("labels"), site):
-        raise NotOursError(
-            f"secret {namespace}/{name} exists and is not of site {site}",
-            "rename or delete it, or use another namespace",
-        )
+    _refuse_others(found, namespace, name, site)
     if found.get("data", {}) == encoded:
         return "kept"
     metadata.resource_version = found["metadata"]["resourceVersion"]
     with translated(f"changing secret {namespace}/{name}"):
         kube.core.replace_namespaced_secret(name, namespace, client.V1Secret(metadata=metadata, data=encoded))
     return "changed"
+
+
+def _refuse_others(found: dict[str, Any] | None, namespace: str, name: str, site: str) -> None:
+    if found is not None and not is_ours(found["metadata"].get("labels"), site):
+        raise NotOursError(
+            f"secret {namespace}/{name} exists and is not of site {site}",
+            "rename or delete it, or use another namespace",
+        )
 
 
 def _text(found: dict[str, Any] | None) -> dict[str, str]:

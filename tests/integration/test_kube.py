@@ -75,6 +75,8 @@ def test_a_secret_of_others_is_not_touched(kube: Kube, namespace: str) -> None:
     kube.core.create_namespaced_secret(namespace, {"metadata": {"name": "theirs"}, "stringData": {"a": "b"}})
     with pytest.raises(NotOursError, match="theirs"):
         write_secret(kube, namespace, "theirs", {"a": "c"}, site="test")
+    with pytest.raises(NotOursError, match="theirs"):
+        ensure_token(kube, namespace, "theirs", "a", site="test")
     assert read_secret(kube, namespace, "missing") is None
 
 
