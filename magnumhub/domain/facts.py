@@ -91,6 +91,7 @@ class ClusterFacts(Result):
     labels: dict[str, str] = Field(default_factory=dict)
     template: str | None = None
     node_count: int | None = None
+    created_at: str | None = None
     faults: dict[str, str] = Field(default_factory=dict)
 
 

@@ -38,8 +38,14 @@ class Room:
 
 
 def our_clusters(clusters: Iterable[ClusterFacts] | None) -> list[ClusterFacts]:
-    """The clusters of the site's name that carry our label."""
-    return [cluster for cluster in clusters or () if cluster.labels.get(OUR_LABEL) == cluster.name]
+    """The clusters of the site's name that carry our label; the elder, which is the one that stays, first."""
+    ours = [cluster for cluster in clusters or () if cluster.labels.get(OUR_LABEL) == cluster.name]
+    return sorted(ours, key=lambda cluster: (cluster.created_at or "~", cluster.uuid))
+
+
+def is_unused_twin(status: str | None) -> bool:
+    """Whether a younger cluster of a site holds nothing for sure: two first runs made two, and one run was killed."""
+    return status in ("CREATE_IN_PROGRESS", "CREATE_FAILED")
 
 
 def roles_wanted(site: Site, template: Template | None) -> list[str]:

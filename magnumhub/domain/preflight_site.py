@@ -9,7 +9,7 @@ from magnumhub.domain.compat import app_version_of, judge_hub_singleuser
 from magnumhub.domain.compat_data import FIRST_STRICT_VALUES
 from magnumhub.domain.facts import AddressFacts, CloudFacts, ClusterFacts
 from magnumhub.domain.findings import Category, Finding, Level
-from magnumhub.domain.needs import our_clusters, roles_wanted
+from magnumhub.domain.needs import is_unused_twin, our_clusters, roles_wanted
 from magnumhub.domain.spec import NEWEST, DummyAuth, DynamicStorage, Site
 from magnumhub.domain.templates import Template
 from magnumhub.domain.values import value_at
@@ -71,15 +71,22 @@ def judge_clusters(site: Site, facts: CloudFacts, *, replace_failed: bool) -> It
         if cluster not in ours:
             summary = f"a cluster {cluster.name} ({cluster.uuid}) exists and is not this site's"
             yield _finding("Unhealthy", Category.OWNERSHIP, summary, "Give the site another name; it is never touched.")
-    if len(ours) > 1:
-        uuids = ", ".join(cluster.uuid for cluster in ours)
-        yield _finding(
-            "Unhealthy", Category.OWNERSHIP, f"the site has {len(ours)} clusters: {uuids}", "Delete all but one."
-        )
-    for cluster in ours:
+    yield from _judge_twins(ours[1:])
+    for cluster in ours[:1]:
         if not (replace_failed and cluster.status == "CREATE_FAILED"):
             yield from _judge_status(cluster)
             yield from _judge_size(site, cluster)
+
+
+def _judge_twins(younger: list[ClusterFacts]) -> Iterator[Finding]:
+    """Of two first runs at the same moment one cluster stays; only one that may hold something is a person's matter."""
+    for cluster in younger:
+        if is_unused_twin(cluster.status):
+            summary = f"another first run left a second cluster {cluster.uuid}, {cluster.status}: it is deleted"
+            yield _finding("Degraded", Category.LEFTOVER, summary)
+        elif not cluster.status.startswith("DELETE_"):
+            summary = f"the site has a second cluster {cluster.uuid}, {cluster.status}"
+            yield _finding("Unhealthy", Category.OWNERSHIP, summary, "Delete all but one.")
 
 
 def _judge_status(cluster: ClusterFacts) -> Iterator[Finding]:

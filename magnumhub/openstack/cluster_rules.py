@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from magnumhub.domain.needs import is_unused_twin
 from magnumhub.domain.spec import OUR_LABEL, Site
 from magnumhub.domain.templates import Driver, kubernetes_version_of
 
@@ -122,6 +123,12 @@ def is_ours(cluster: Mapping[str, Any], site: str) -> bool:
 def elder(clusters: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """The one of several clusters that stays; every first run must name the same, so the order is total."""
     return min(clusters, key=lambda cluster: (cluster.get("created_at") or "~", cluster["uuid"]), default=None)
+
+
+def unused_twins(clusters: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of several clusters of a site those that need not stay: younger than the elder, and never complete."""
+    stays = elder(clusters)
+    return [cluster for cluster in clusters if cluster is not stays and is_unused_twin(cluster.get("status"))]
 
 
 def faults_of(cluster: Mapping[str, Any]) -> list[str]:

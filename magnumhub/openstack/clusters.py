@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import magnumclient.exceptions as magnum_errors
@@ -60,7 +61,8 @@ def start(
 ) -> MagnumCluster:
     """Ask Magnum for the site's cluster unless it has it; returns as soon as Magnum shows it.
 
-    Safe to repeat: looks for the site's cluster first. A request whose answer was lost is not repeated: the cluster is
+    Safe to repeat: looks for the site's cluster first, and deletes a younger one that nothing can be on: a first run
+    that was killed left it beside another first run's. A request whose answer was lost is not repeated: the cluster is
     looked for, and only when it does not show up may the caller try again.
 
     Args:
@@ -74,6 +76,7 @@ def start(
         TransientError: the answer was lost and no cluster showed up; calling again is safe.
     """
     found = _find(magnum, site.name)
+    _delete_unused_twins(magnum, site.name, report)
     if found is not None and rules.judge(found["status"]) == "failed":
         _dispose_of_failed(magnum, found, replace_failed, site.cluster.create_timeout_min * 60, report)
         found = None
@@ -122,7 +125,11 @@ def wait(
         if verdict == "failed":
             raise _failure(seen, _states(conn, seen["name"]))
         if verdict == "leaving":
-            raise _leaving(seen)
+            elder = _find(magnum, magnum_cluster.name)
+            if elder is None or elder["uuid"] == magnum_cluster.uuid:
+                raise _leaving(seen)
+            magnum_cluster = _result(magnum, elder, "kept")  # another run gave up this younger twin for us
+            continue
         if verdict == "ready":
             settled = _settled(magnum, _result(magnum, seen, magnum_cluster.action), report)
             if settled.uuid == magnum_cluster.uuid:
@@ -249,7 +256,7 @@ def _dispose_of_failed(
 
 
 def _delete(magnum: MagnumClient, uuid: str) -> None:
-    with translated(f"deleting cluster {uuid}"):
+    with translated(f"deleting cluster {uuid}"), suppress(magnum_errors.NotFound):  # gone already: another run's doing
         magnum.clusters.delete(uuid)
 
 
@@ -263,6 +270,12 @@ def _settled(magnum: MagnumClient, mine: MagnumCluster, report: Report) -> Magnu
     report(f"another run made cluster {elder['uuid']} first: deleting {mine.uuid}")
     _delete(magnum, mine.uuid)
     return _result(magnum, elder, "kept")
+
+
+def _delete_unused_twins(magnum: MagnumClient, name: str, report: Report) -> None:
+    for twin in rules.unused_twins([cluster for cluster in _named(magnum, name) if rules.is_ours(cluster, name)]):
+        report(f"deleting {twin['uuid']}: another first run made it beside the cluster that stays")
+        _delete(magnum, twin["uuid"])
 
 
 def _leaving(cluster: dict[str, Any]) -> RefusedError:

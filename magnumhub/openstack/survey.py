@@ -193,6 +193,7 @@ def _clusters(magnum: MagnumClient, name: str) -> tuple[ClusterFacts, ...]:
             labels=cluster.labels or {},
             template=cluster.cluster_template_id,
             node_count=cluster.node_count,
+            created_at=cluster.created_at,
             faults=getattr(cluster, "faults", None) or {},
         )
         for cluster in magnum.clusters.list(detail=True)

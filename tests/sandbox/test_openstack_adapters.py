@@ -242,6 +242,21 @@ def test_first_runs_at_the_same_moment_end_with_one_of_each(stage: Callable[...,
     assert [there.uuid for there in alive] == [first[0]]
 
 
+def test_what_a_killed_first_run_made_twice_is_given_up_by_the_next(stage: Callable[..., Stage]) -> None:
+    at = stage()
+    made = at.start()
+    at.sandbox.faults(scenario="create-hangs")
+    at.magnum.clusters.create(
+        name=at.site.name,
+        cluster_template_id=at.template.uuid,
+        keypair=at.site.cluster.keypair,
+        labels={"magnumhub_site": at.site.name},
+    )
+    wait_until(lambda: len(at.magnum.clusters.list()) == 2)
+    assert at.wait(at.start()).uuid == made.uuid
+    wait_until(lambda: [there.uuid for there in at.magnum.clusters.list()] == [made.uuid])
+
+
 def test_a_cluster_of_the_name_that_is_not_ours_is_refused(stage: Callable[..., Stage]) -> None:
     at = stage()
     at.magnum.clusters.create(

@@ -205,3 +205,12 @@ def test_long_names_are_cut_in_names_of_servers() -> None:
 )
 def test_a_new_cluster_is_judged_when_all_of_it_is_there(cluster: dict[str, Any], written: bool) -> None:
     assert rules.is_written(cluster) is written
+
+
+def test_a_younger_cluster_that_was_never_complete_need_not_stay() -> None:
+    stays = {**CLUSTER, "status": "CREATE_FAILED", "created_at": "2026-11-25T10:00:00"}
+    young = {**CLUSTER, "uuid": "u0", "status": "CREATE_IN_PROGRESS", "created_at": "2026-11-25T10:00:01"}
+    assert rules.unused_twins([young, stays]) == [young]
+    assert rules.unused_twins([{**young, "status": "CREATE_COMPLETE"}, stays]) == []
+    assert rules.unused_twins([{**young, "status": "DELETE_IN_PROGRESS"}, stays]) == []
+    assert rules.unused_twins([young]) == []

@@ -215,7 +215,7 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
         "two clusters",
         {},
         {"magnum_clusters": (OURS, OURS.model_copy(update={"uuid": "c-2"}))},
-        "the site has 2 clusters: c-1, c-2",
+        "the site has a second cluster c-2, CREATE_COMPLETE",
         "Delete all but one",
     ),
     (
@@ -306,6 +306,17 @@ UNWISE: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         "the cluster's own controller",
     ),
     ("too little room", {"health.workers": 13}, {}, "hold 12 of the benchmark's 13 workers"),
+    (
+        "a second cluster with nothing on it",
+        {},
+        {
+            "magnum_clusters": (
+                OURS.model_copy(update={"uuid": "c-0", "created_at": "2026-11-25T10:00:01", "status": "CREATE_FAILED"}),
+                OURS.model_copy(update={"created_at": "2026-11-25T10:00:00"}),
+            )
+        },
+        "left a second cluster c-0, CREATE_FAILED: it is deleted",
+    ),
     (
         "another number of nodes",
         {"cluster.node_count": 3},
