@@ -39,11 +39,13 @@ class Choice:
     use: the address; None = allocate one.
     mark: what it shall say; equal to what it says when nothing is to be done.
     retired: addresses that had the role until now and become spare.
+    left: addresses that we allocated for the role beside the one in use, and that serve nothing: to be released.
     """
 
     use: Seen | None
     mark: Mark
     retired: tuple[Seen, ...] = ()
+    left: tuple[Seen, ...] = ()
 
 
 def choose(seen: Sequence[Seen], *, site: str, role: Role, wanted: str, network_id: str) -> Choice:
@@ -60,7 +62,10 @@ def choose(seen: Sequence[Seen], *, site: str, role: Role, wanted: str, network_
     ours = [ip for ip in seen if ip.mark is not None and (ip.mark.site, ip.mark.role) == (site, role)]
     if wanted == "auto":
         use = _elder(ours)
-        return Choice(use, use.mark if use and use.mark else Mark(site, role, "allocated"))
+        left = tuple(
+            ip for ip in ours if ip != use and ip.port_id is None and ip.mark and ip.mark.origin == "allocated"
+        )
+        return Choice(use, use.mark if use and use.mark else Mark(site, role, "allocated"), left=left)
     use = _given(seen, site=site, role=role, wanted=wanted, network_id=network_id)
     mark = use.mark if use.mark is not None and use.mark.role == role else None
     origin = use.mark.origin if use.mark is not None else "given"

@@ -47,8 +47,9 @@ def find_marked(conn: Connection, site: str) -> list[FloatingIP]:
 def ensure_reserved(conn: Connection, site: Site, *, master: bool, report: Report) -> Addresses:
     """Reserve the addresses that the site needs, each marked with the site and its role.
 
-    Safe to repeat: an address with the site's mark for a role is used again. The request that allocates carries the
-    mark, so that neither a crash nor a lost answer leaves an address that nobody knows.
+    Safe to repeat: an address with the site's mark for a role is used again, and a second one that we allocated for it
+    is given back where it serves nothing. The request that allocates carries the mark, so that neither a crash nor a
+    lost answer leaves an address that nobody knows.
 
     Args:
         master: whether the master needs an address of ours.
@@ -72,6 +73,10 @@ def ensure_reserved(conn: Connection, site: Site, *, master: bool, report: Repor
         if address != "none"
     }
     got = {role: _carry_out(conn, choice, network_id, report) for role, choice in choices.items()}
+    for left in (left for choice in choices.values() for left in choice.left):
+        report(f"releasing {left.address}, which a first run that was stopped allocated twice")
+        with translated(f"releasing {left.address}"):
+            conn.network.delete_ip(left.id, ignore_missing=True)
     return Addresses(**_settled(conn, site.name, got))
 
 
@@ -103,7 +108,7 @@ def associate_master(conn: Connection, floating_ip: FloatingIP, master: Master) 
     if master.floating_address is not None:
         raise RefusedError(
             f"{master.name} has the address {master.floating_address} already, and {seen.address} is reserved for it",
-            f"disassociate {master.floating_address}, or set network.floating_ips.master to it",
+            f"disassociate {master.floating_address} from it, then run again",
         )
     with translated(f"associating {seen.address} with {master.name}"):
         conn.network.update_ip(floating_ip.id, port_id=master.port_id)

@@ -294,6 +294,31 @@ def test_an_address_that_serves_something_else_is_left_where_it_is(stage: Callab
     assert floating_ips.find_marked(other.conn, other.site.name) == []
 
 
+def test_a_master_with_another_address_gets_ours_once_that_is_taken_off(stage: Callable[..., Stage]) -> None:
+    at = stage()
+    addresses = at.reserve()
+    assert addresses.master is not None
+    master = clusters.masters(at.conn, made := at.wait(at.start()))[0]
+    network = floating_ips.external_network_id(at.conn, at.site.network.external_network)
+    other = at.conn.network.create_ip(floating_network_id=network, port_id=master.port_id)
+    with pytest.raises(RefusedError, match=f"has the address {other.floating_ip_address} already") as caught:
+        floating_ips.associate_master(at.conn, addresses.master, clusters.masters(at.conn, made)[0])
+    assert f"disassociate {other.floating_ip_address}" in caught.value.hint
+    at.conn.network.update_ip(other.id, port_id=None)
+    put = floating_ips.associate_master(at.conn, addresses.master, clusters.masters(at.conn, made)[0])
+    assert put.port_id == master.port_id
+
+
+def test_an_address_that_was_allocated_twice_is_given_back_by_the_next_run(stage: Callable[..., Stage]) -> None:
+    at = stage()
+    first = at.reserve()
+    network = floating_ips.external_network_id(at.conn, at.site.network.external_network)
+    words = f"reserved by magnumhub for site={at.site.name} role=jupyterhub"
+    at.conn.network.create_ip(floating_network_id=network, description=words)
+    assert at.reserve().jupyterhub.address == first.jupyterhub.address
+    assert len(at.sandbox.state()["floating_ips"]) == 3
+
+
 def test_the_firewalls_state_is_remembered_on_the_address(stage: Callable[..., Stage]) -> None:
     at = stage()
     floating_ips.set_firewall(at.conn, at.reserve().jupyterhub, "asked")

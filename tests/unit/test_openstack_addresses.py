@@ -42,6 +42,14 @@ def test_of_two_marked_addresses_the_one_that_serves_is_used_then_the_elder() ->
     assert hub(OURS, serving).use == serving
 
 
+def test_of_two_marked_addresses_the_other_is_given_back_where_it_was_allocated_and_serves_nothing() -> None:
+    younger = replace(OURS, id="9", created_at="2026-11-25T10:00:01Z")
+    assert hub(younger, OURS, FREE, USED).left == (younger,)
+    assert hub(replace(younger, mark=Mark("iris-cam", "jupyterhub", "given")), OURS).left == ()
+    assert hub(replace(younger, mark=Mark("iris-cam", "master", "allocated")), OURS).left == ()
+    assert hub(replace(younger, port_id="vip"), replace(OURS, port_id="p2")).left == ()
+
+
 def test_a_given_address_is_marked_as_given() -> None:
     assert hub(FREE, wanted=FREE.address) == Choice(FREE, Mark("iris-cam", "jupyterhub", "given"))
 
