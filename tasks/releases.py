@@ -9,6 +9,7 @@ from prefect import task
 
 from blocks.secrets import resolve
 from magnumhub.domain.compat import ChartChoice, ChartName, choose_chart
+from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.redaction import redacted, without_secrets
 from magnumhub.domain.results import Addresses, FloatingIP, MagnumCluster, Release, Report, Result
 from magnumhub.domain.spec import NEWEST, ChartSpec, Site
@@ -77,7 +78,8 @@ def ensure_helm(site: Site, magnum_cluster: MagnumCluster, way: Way) -> Charts:
     Safe to repeat: a Helm of that version and digest stays; a chart that is installed keeps its version.
 
     Raises:
-        RefusedError: no version of a chart runs on this Kubernetes; says which would, and what to move to.
+        RefusedError: no version of a chart runs on this Kubernetes; says which would, and what to move to. Or a chart's
+            schema refuses the site's values.
     """
     with stage("helm") as report, reached(site, magnum_cluster, way, report) as there:
         still_holding(site)
@@ -95,9 +97,45 @@ def ensure_helm(site: Site, magnum_cluster: MagnumCluster, way: Way) -> Charts:
                 wanted=keep.version if keep else spec.version,
             )
 
-        return Charts(
+        chosen = Charts(
             jupyterhub=choose("jupyterhub", site.jupyterhub.chart),
             dask_gateway=choose("dask_gateway", site.dask_gateway.chart),
+        )
+        check_schemas(site, chosen)
+        return chosen
+
+
+def check_schemas(site: Site, chosen: Charts) -> None:
+    """Have both charts' schemas look at the site's values before anything is installed.
+
+    Safe to repeat: reads the charts only. What is made later (addresses, tokens) is stood in for.
+
+    Raises:
+        RefusedError: says every key of both that a schema refuses.
+    """
+    values = compose_values(
+        site,
+        addresses={
+            "jupyterhub": "192.0.2.1",
+            "dask_gateway": None if site.network.floating_ips.dask_gateway == "none" else "192.0.2.2",
+        },
+        secrets=resolve(secret_refs(site)),
+        tokens=Tokens(gateway="0" * 64, check="1" * 64),
+        versions=chosen.versions,
+        storage_class="standard",
+    )
+    refused: dict[str, list[str]] = {}
+    for part, name in _CHARTS.items():
+        spec: ChartSpec = getattr(site, part).chart
+        version = getattr(chosen, part).version
+        archive = charts.fetch(spec.repo, name, version, timeout_s=site.limits_s.api)
+        if lines := archive.refused(getattr(values, part)):
+            refused[f"{part}.values"] = [f"{name} {version}: {line}" for line in lines]
+    if refused:
+        told = "\n".join(line for lines in refused.values() for line in lines)
+        raise RefusedError(
+            f"the charts' schemas refuse values of site {site.name}:\n{told}",
+            f"correct these keys in {' and '.join(refused)} of the site; nothing was installed or changed",
         )
 
 

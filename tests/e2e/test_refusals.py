@@ -83,12 +83,14 @@ def test_all_that_preflight_sees_is_told_at_once(sandbox: Sandbox, tmp_path: Pat
 
 
 def test_values_that_the_charts_schema_refuses(sandbox: Sandbox, tmp_path: Path) -> None:
-    site = sandbox.site_with(tmp_path, {"jupyterhub": {"values": {"hub": {"replicas": 2}}}})
+    wrong = {"hub": {"replicas": 2}}, {"gateway": {"replicaCount": 2}}
+    site = sandbox.site_with(tmp_path, {"jupyterhub": {"values": wrong[0]}, "dask_gateway": {"values": wrong[1]}})
     ran = refused(sandbox, site)
     assert "schema" in ran.error["message"]
     assert "replicas" in ran.error["message"]
-    assert "jupyterhub.values" in ran.error["hint"]
-    assert "jupyterhub" not in {release["name"] for release in sandbox.state()["releases"]}
+    assert "replicaCount" in ran.error["message"]
+    assert "jupyterhub.values and dask_gateway.values" in ran.error["hint"]
+    assert sandbox.state()["releases"] == []
 
 
 def test_firewall_that_a_person_opens(sandbox: Sandbox, tmp_path: Path) -> None:

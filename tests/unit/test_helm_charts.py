@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
+from typing import Any
 
 import pytest
 
@@ -34,13 +36,53 @@ def test_everything_is_read_from_the_archive_itself() -> None:
         )
     )
     assert (chart.name, chart.version, chart.app_version, chart.kube_version) == ("hub", "4.4.0", "5.5.0", ">=1.28.0-0")
-    assert chart.schema() == {"type": "object"}
+    assert chart.refused({"any": "thing"}) == []
     assert [document["kind"] for document in chart.crds()] == ["A1", "A2", "B"]
 
 
 def test_a_chart_may_have_little() -> None:
     chart = read_archive(packed({"hub/Chart.yaml": "name: hub\nversion: 0.9.0\n"}))
-    assert (chart.app_version, chart.schema(), chart.crds()) == (None, None, [])
+    assert (chart.app_version, chart.refused({"a": 1}), chart.crds()) == (None, [], [])
+
+
+SCHEMA = {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "type": "object",
+    "required": ["hub"],
+    "additionalProperties": False,
+    "properties": {
+        "hub": {
+            "type": "object",
+            "required": ["tag"],
+            "additionalProperties": False,
+            "properties": {
+                "tag": {"type": "string"},
+                "token": {"type": "string", "pattern": "^[0-9a-f]+$"},
+                "size": {"type": "integer"},
+            },
+        }
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({}, []),
+        ({"hub": {"size": 3}}, []),
+        ({"hub": {"size": "s3cr3t"}}, ['hub.size: expected type "integer"']),
+        ({"hub": {"token": "s3cr3t"}}, ['hub.token: expected pattern "^[0-9a-f]+$"']),
+        ({"hub": {"tagg": "x"}}, ["hub: Additional properties are not allowed ('tagg' was unexpected)"]),
+        ({"hub": {"tag": None}}, ["hub: 'tag' is a required property"]),
+    ],
+)
+def test_a_schema_refuses_by_key_and_tells_no_value(values: dict[str, Any], told: list[str]) -> None:
+    files = {
+        "hub/Chart.yaml": "name: hub\nversion: 4.4.0\n",
+        "hub/values.yaml": "hub: {tag: '1'}\n",
+        "hub/values.schema.json": json.dumps(SCHEMA),
+    }
+    assert read_archive(packed(files)).refused(values) == told
 
 
 @pytest.mark.parametrize("content", [b"<html>not found</html>", packed({"readme": "no chart"})])
