@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from prefect import task
 
 from blocks.cloud import cloud_of
+from magnumhub.domain.request import to_be_asked
 from magnumhub.domain.results import Addresses, FloatingIP, MagnumCluster, Report, Result
 from magnumhub.domain.spec import Site
 from magnumhub.openstack import certificates, clusters, floating_ips
 from magnumhub.remote.access import Access, access_for
 from magnumhub.remote.session import Reached, reach
 from magnumhub.remote.ssh import wait_until_open
-from tasks.network import proving_open
+from tasks.network import asked, proving_open
 from tasks.policy import OBSERVE
 from tasks.progress import stage
 
@@ -33,7 +34,8 @@ def open_master(site: Site, magnum_cluster: MagnumCluster, addresses: Addresses)
     Safe to repeat: looks at where the address is first.
 
     Raises:
-        WaitingError: the site's firewall is opened by a person, and the address is still closed at `limits_s.ssh`.
+        WaitingError: the site's firewall is opened by a person, and the address is still closed at `limits_s.ssh`, or
+            is one that Magnum gave the master, which nobody could ask for before.
         DeadlineError: ssh does not answer; says whether it was refused, timed out or had no route, and what that means.
     """
     with stage("master access") as report, cloud_of(site) as cloud:
@@ -50,12 +52,16 @@ def open_master(site: Site, magnum_cluster: MagnumCluster, addresses: Addresses)
                 report.action = address.action
         way = Way(access=access_for(site.access, site.helm, magnum_cluster, master), address=address)
         if way.access.ssh is not None:
-            _wait_for_ssh(site, way, addresses, report)
+            _wait_for_ssh(site, way, addresses.model_copy(update={"master": address}), report)
         return way
 
 
 def _wait_for_ssh(site: Site, way: Way, addresses: Addresses, report: Report) -> None:
     assert way.access.ssh is not None
+    through = [way.address] if way.address is not None and way.address.address == way.access.ssh.host else []
+    if unasked := to_be_asked(site, through):
+        why = "the master has its address from Magnum only now; the cloud's firewall has to be opened for it"
+        raise asked(site, addresses, unasked, why)
     with proving_open(site, addresses, way.address):
         wait_until_open(way.access.ssh, deadline_s=site.limits_s.ssh, report=report)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from prefect import task
@@ -10,7 +10,7 @@ from prefect import task
 from blocks.cloud import cloud_of
 from magnumhub.domain.errors import DeadlineError, WaitingError
 from magnumhub.domain.ground import Ground
-from magnumhub.domain.request import ingress_request, request_ports
+from magnumhub.domain.request import ingress_request, request_ports, to_be_asked
 from magnumhub.domain.results import Action, Addresses, FloatingIP
 from magnumhub.domain.spec import Site
 from magnumhub.openstack import floating_ips
@@ -55,14 +55,23 @@ def request_ingress(site: Site, addresses: Addresses) -> None:
     """
     if site.network.ingress.approval == "open":
         return
-    with stage("ingress") as report, cloud_of(site) as cloud:
-        unasked = [address for address in by_role(addresses).values() if not address.firewall]
-        if not unasked:
-            return
+    with stage("ingress") as report:
+        if unasked := to_be_asked(site, by_role(addresses).values()):
+            report.action = "created"
+            raise asked(
+                site, addresses, unasked, "addresses are reserved; the cloud's firewall has to be opened for them"
+            )
+
+
+def asked(site: Site, addresses: Addresses, unasked: Sequence[FloatingIP], why: str) -> WaitingError:
+    """Remember on addresses that their firewall is asked for; returns the question, with the request's text.
+
+    Safe to repeat: the mark is written only where it differs.
+    """
+    with cloud_of(site) as cloud:
         for address in unasked:
             floating_ips.set_firewall(cloud.connection, address, "asked")
-        report.action = "created"
-        raise _waiting(site, addresses, "addresses are reserved; the cloud's firewall has to be opened for them")
+    return _waiting(site, addresses, why)
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from magnumhub.domain.results import FloatingIP
 from magnumhub.domain.spec import Site
 from magnumhub.domain.values import value_at
 
@@ -18,6 +19,11 @@ _FROM = {
     "dask_gateway": "wherever users are",
 }
 _HTTP, _HTTPS = 80, 443
+
+
+def to_be_asked(site: Site, addresses: Iterable[FloatingIP]) -> list[FloatingIP]:
+    """The addresses whose firewall a person opens and that nobody was asked for yet."""
+    return [ip for ip in addresses if site.network.ingress.approval == "ask" and not ip.firewall]
 
 
 def request_ports(site: Site, role: str) -> list[int]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from magnumhub.domain.request import ingress_request, request_ports
+from magnumhub.domain.request import ingress_request, request_ports, to_be_asked
+from magnumhub.domain.results import FloatingIP
 from magnumhub.domain.spec_file import load_site, parse_site
 
 EXAMPLE = load_site("deployments/example-site.yaml")
@@ -46,3 +47,15 @@ def test_the_ports_that_must_be_open(role: str, values: dict[str, dict[str, obje
         site[part]["values"] = raw
 
     assert request_ports(parse_site(site), role) == ports
+
+
+@pytest.mark.parametrize(
+    ("approval", "firewall", "asked"),
+    [("ask", "", True), ("ask", "asked", False), ("ask", "open", False), ("open", "", False)],
+)
+def test_what_a_person_is_asked_for(approval: str, firewall: str, asked: bool) -> None:
+    data = EXAMPLE.model_dump(mode="json")
+    data["network"]["ingress"]["approval"] = approval
+    ip = FloatingIP(id="1", address="192.0.2.1", role="master", origin="given", firewall=firewall)  # type: ignore[arg-type]
+
+    assert bool(to_be_asked(parse_site(data), [ip])) is asked
