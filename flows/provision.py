@@ -19,7 +19,7 @@ from tasks.kubernetes import ensure_storage, holding_site, wait_for_kubernetes
 from tasks.network import request_ingress, reserve_addresses, settle_addresses
 from tasks.preflight import check_preflight
 from tasks.progress import recording
-from tasks.releases import ensure_helm
+from tasks.releases import check_values, ensure_helm
 from tasks.sites import SiteName
 from tasks.verify import endpoints_of, verify_site
 
@@ -39,6 +39,7 @@ def provision(site: SiteName, replace_failed: bool = False) -> Deployment | Stat
     started_s = time.monotonic()
     with recording() as stages:
         ground = check_preflight(spec, replace_failed=replace_failed)
+        check_values(spec)
         addresses = reserve_addresses(spec, ground)
         magnum_cluster = start_cluster(spec, ground, replace_failed=replace_failed)
         addresses = settle_addresses(spec, addresses)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Literal
 
 from prefect import task
@@ -105,13 +106,36 @@ def ensure_helm(site: Site, magnum_cluster: MagnumCluster, way: Way) -> Charts:
         return chosen
 
 
-def check_schemas(site: Site, chosen: Charts) -> None:
-    """Have both charts' schemas look at the site's values before anything is installed.
+@task(name="check values", **OBSERVE)
+def check_values(site: Site) -> None:
+    """Have the charts that the site pins look at its values, before anything is made anywhere.
+
+    Safe to repeat: reads the charts only. A chart that is chosen by the cluster's Kubernetes is asked when that is
+    known, and before anything is installed.
+
+    Raises:
+        RefusedError: a chart is not to be had, or its schema refuses values; says every key.
+    """
+    pinned: list[Part] = [part for part in _CHARTS if getattr(site, part).chart.version != NEWEST]
+    if not pinned:
+        return
+    with stage("values"):
+
+        def choose(part: Part) -> ChartChoice:
+            spec: ChartSpec = getattr(site, part).chart
+            offered = charts.versions(spec.repo, _CHARTS[part], timeout_s=site.limits_s.api)
+            return choose_chart(_CHARTS[part], offered, kubernetes_version=None, wanted=spec.version)
+
+        check_schemas(site, Charts(jupyterhub=choose("jupyterhub"), dask_gateway=choose("dask_gateway")), pinned)
+
+
+def check_schemas(site: Site, chosen: Charts, parts: Sequence[Part] = tuple(_CHARTS)) -> None:
+    """Have the schemas of charts look at the site's values before anything is installed.
 
     Safe to repeat: reads the charts only. What is made later (addresses, tokens) is stood in for.
 
     Raises:
-        RefusedError: says every key of both that a schema refuses.
+        RefusedError: says every key that a schema refuses.
     """
     values = compose_values(
         site,
@@ -125,7 +149,8 @@ def check_schemas(site: Site, chosen: Charts) -> None:
         storage_class="standard",
     )
     refused: dict[str, list[str]] = {}
-    for part, name in _CHARTS.items():
+    for part in parts:
+        name = _CHARTS[part]
         spec: ChartSpec = getattr(site, part).chart
         version = getattr(chosen, part).version
         archive = charts.fetch(spec.repo, name, version, timeout_s=site.limits_s.api)

@@ -93,6 +93,15 @@ def test_values_that_the_charts_schema_refuses(sandbox: Sandbox, tmp_path: Path)
     assert sandbox.state()["releases"] == []
 
 
+def test_values_that_a_pinned_chart_refuses_are_told_before_anything_is_made(sandbox: Sandbox, tmp_path: Path) -> None:
+    part = {"chart": {"version": "4.4.0"}, "values": {"hub": {"replicas": 2}}}
+    site = sandbox.site_with(tmp_path, {"jupyterhub": part})
+    before = sandbox.mutations()
+    ran = refused(sandbox, site)
+    assert "jupyterhub 4.4.0: hub: Additional properties" in ran.error["message"]
+    assert sandbox.mutations() == before
+
+
 def test_firewall_that_a_person_opens(sandbox: Sandbox, tmp_path: Path) -> None:
     ingress = {"approval": "ask", "request_to": "support@example.org"}
     site = sandbox.site_with(tmp_path, {"network": {"ingress": ingress}, "limits_s": {"ssh": 5}})
