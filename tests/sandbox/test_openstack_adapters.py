@@ -244,7 +244,8 @@ def test_first_runs_at_the_same_moment_end_with_one_of_each(stage: Callable[...,
 
 def test_what_a_killed_first_run_made_twice_is_given_up_by_the_next(stage: Callable[..., Stage]) -> None:
     at = stage()
-    made = at.start()
+    made = at.wait(at.start())
+    time.sleep(1)  # Magnum tells the age in whole seconds
     at.sandbox.faults(scenario="create-hangs")
     at.magnum.clusters.create(
         name=at.site.name,
