@@ -77,7 +77,10 @@ class ClusterSpec(Spec):
         default=1, ge=1, le=7, description="Number of masters, odd (etcd needs a majority): 1 to 7."
     )
     node_count: StrictInt = Field(
-        default=1, ge=1, le=1000, description="Number of nodes that run users and Dask: 1 to 1000."
+        default=1,
+        ge=1,
+        le=1000,
+        description="Number of nodes that run users and Dask: 1 to 1000. A cluster that is there keeps its number.",
     )
     node_flavor: Text | None = Field(default=None, description="Nova flavor of the nodes; null is the template's.")
     docker_volume_size_gib: StrictInt = Field(
