@@ -1,20 +1,27 @@
-"""The runbook from nothing on a Heat cloud, then once more: what is there then, and what a second run leaves alone."""
+"""The runbook from nothing on a Heat cloud, then once more: what is there then, and what a second run leaves alone.
+
+The site that is there then also serves the tour that `make demo` ends with, and a run that Prefect starts.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
+import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import yaml
 
-from tests.support.sandbox import Ran, Sandbox
+from tests.support.sandbox import BIN, Ran, Sandbox
 
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("provisioned")
 
 
@@ -156,3 +163,90 @@ def test_status_and_plan_agree(running_sandbox: Sandbox) -> None:
     plan = running_sandbox.magnumhub("plan", running_sandbox.site("heat"), "--json", "--exit-code")
     assert plan.exit_code == 0, plan.stdout + plan.stderr
     assert {change["action"] for change in plan.document["changes"]} == {"keep"}
+
+
+@pytest.fixture(scope="module")
+def tour(provisioned: Ran, running_sandbox: Sandbox) -> str:
+    """What examples/tour.py prints."""
+    state = str(Path(running_sandbox.started["clouds_yaml"]).parent)
+    command = [sys.executable, "examples/tour.py", "--state", state]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_the_tours_notebook_opens_for_whom_it_names(tour: str) -> None:
+    said = dict(re.findall(r"^  (open|log in as|password) +(\S+)$", tour, re.M))
+    with httpx.Client(follow_redirects=True, timeout=60) as browser:
+        login = browser.get(said["open"])
+        form = {"username": said["log in as"], "password": said["password"], "_xsrf": browser.cookies["_xsrf"]}
+        opened = browser.post(login.url, data=form)
+        assert opened.status_code == 200, opened.text
+        assert opened.url.path == f"/user/{said['log in as']}/lab/tree/array-mean.ipynb"
+        notebook = browser.get(opened.url.join("../../api/contents/array-mean.ipynb")).json()
+    assert "gateway.new_cluster()" in str(notebook["content"]["cells"])
+
+
+def test_every_command_of_the_tour_works(tour: str, running_sandbox: Sandbox) -> None:
+    lines = [line for line in tour.split("Look around")[1].splitlines() if line.startswith("  ")]
+    told = [line.split("  #")[0].strip() for line in lines]
+    exports = [command for command in told if command.startswith("export ")]
+    commands = [command for command in told if not command.startswith("export ")]
+    assert {command.split()[0] for command in commands} == {"kubectl", "helm", ".venv/bin/magnumhub"}
+    shown = {}
+    for command in commands:
+        endless = command.endswith("--watch")
+        script = "\n".join([*exports, f"timeout 2 {command}" if endless else command])
+        environment = running_sandbox.environment
+        ran = subprocess.run(
+            ["bash", "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+        )
+        assert ran.returncode == (124 if endless else 0), command + ran.stdout + ran.stderr
+        shown[command] = ran.stdout
+    assert "proxy-public" in shown["kubectl get service -n jhub"]
+    assert "api-dask-gateway" in shown["kubectl get pods -n dask-gateway --watch"]
+    assert "dask-gateway-2026.3.0" in shown["helm list -A"]
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, running_sandbox: Sandbox) -> Path:
+    """This project's folder, with one site."""
+    (tmp_path / "flows").symlink_to(ROOT / "flows")
+    shutil.copy(ROOT / "prefect.yaml", tmp_path)
+    sites = tmp_path / "deployments/sites"
+    sites.mkdir(parents=True)
+    shutil.copy(running_sandbox.site("heat"), sites)
+    return tmp_path
+
+
+def test_a_worker_carries_out_what_was_started_in_prefect(
+    workplace: Path, running_sandbox: Sandbox, prefect_server: str
+) -> None:
+    readme = (ROOT / "README.md").read_text()
+    # Workers keep code in a folder of the machine's temporary one that belongs to whoever came first.
+    environment = {**running_sandbox.environment, "TMPDIR": str(workplace)}
+
+    def prefect(begin: str, *more: str) -> str:
+        """Run README's command that begins so."""
+        (told,) = re.findall(rf"^\.venv/bin/prefect ({begin}.*)$", readme, re.M)
+        command = [str(BIN / "prefect"), *told.split(), *more]
+        ran = subprocess.run(command, cwd=workplace, env=environment, capture_output=True, text=True, timeout=200)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout + ran.stderr
+
+    def api(method: str, path: str, **json: Any) -> httpx.Response:
+        return httpx.request(method, f"{prefect_server}{path}", json=json or None, timeout=30)
+
+    prefect("work-pool create")
+    prefect("--no-prompt deploy")
+    deployment = api("GET", "/deployments/name/provision/provision").json()
+    assert deployment["parameter_openapi_schema"]["properties"]["site"]["enum"] == ["heat"]
+    start = f"/deployments/{deployment['id']}/create_flow_run"
+    assert api("POST", start, parameters={"site": "elsewhere"}).is_client_error
+
+    before = running_sandbox.mutations()
+    run = api("POST", start, parameters={"site": "heat"}).json()
+    log = prefect("worker start", "--run-once")
+    ended = api("GET", f"/flow_runs/{run['id']}").json()
+    assert (ended["state"]["type"], ended["name"]) == ("COMPLETED", "provision heat"), log
+    assert running_sandbox.mutations() == before, "it was provisioned already"
