@@ -15,8 +15,8 @@ help: ## this list
 install: $(VENV)/.installed images ## .venv with magnumhub and the sandbox's images
 
 $(VENV)/.installed: locks/dev.txt pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there; magnumhub needs Python 3.11 or newer. Set PYTHON=..." >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "magnumhub needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Set PYTHON=..." >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there; magnumhub needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "magnumhub needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Another: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@echo "Installing into $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -36,7 +36,7 @@ demo: install ## a hub with Dask on a cloud on this machine, from nothing; leave
 	OS_CLIENT_CONFIG_FILE=$(SANDBOX)/clouds.yaml $(BIN)/magnumhub provision $(SANDBOX)/sites/heat.yaml
 	@$(BIN)/python examples/tour.py --state $(SANDBOX)
 
-test: install ## needs neither root nor, once installed, a network
+test: install ## the tests; need neither root nor, once installed, a network
 	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/integration tests/sandbox tests/e2e
 
 test-matrix: ## kills, faults, repeats; PART=provision runs one part

@@ -99,6 +99,9 @@ def _digest(file: Path) -> str:
 
 def main() -> int:
     """Build all images that are missing; two at a time, as uv waits for disk and network in turn."""
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        sys.stderr.write(f"the sandbox needs x86-64 Linux; this is {platform.system()} {platform.machine()}\n")
+        return 1
     missing = [file for file in sorted(FOLDER.glob("*.txt")) if not (_environment(file) / _COMPLETE).exists()]
     if missing:
         _say(f"Building {len(missing)} images of the sandbox, kept in {_images()}")
