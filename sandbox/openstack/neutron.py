@@ -173,6 +173,8 @@ def _showing(kind: str, singular: str) -> Handler:
 
 def _create_floating_ip(call: Call) -> Answer:
     wanted = call.wanted("floatingip")
+    if "tags" in wanted:
+        raise ApiError(400, "Attribute 'tags' not allowed in POST", "HTTPBadRequest")
     network_id = str(wanted.get("floating_network_id"))
     if not _is_uuid(network_id):
         reason = f"Invalid input for floating_network_id. Reason: '{network_id}' is not a valid UUID."
@@ -186,9 +188,7 @@ def _create_floating_ip(call: Call) -> Answer:
         rules = "(rule:create_floatingip and rule:create_floatingip:floating_ip_address)"
         raise ApiError(403, f"{rules} is disallowed by policy", "PolicyNotAuthorized")
     port = _port(call, wanted.get("port_id"))
-    floating_ip = create_floating_ip(
-        call.cloud, network, call.project_id, description=wanted.get("description", ""), tags=wanted.get("tags", [])
-    )
+    floating_ip = create_floating_ip(call.cloud, network, call.project_id, description=wanted.get("description", ""))
     if port is not None:
         try:
             associate(call.cloud, floating_ip, port)

@@ -268,6 +268,10 @@ class TestFloatingIps:
         assert [found.id for found in network.ips(tags="magnumhub,site=a", description="said")] == [ip.id]
         assert list(network.ips(tags="site=b")) == []
 
+    def test_tags_need_a_request_of_their_own(self, fresh: Sandbox) -> None:
+        with pytest.raises(errors.BadRequestException, match="'tags' not allowed in POST"):
+            self.allocate(fresh.connect(), tags=["site=a"])
+
     def test_active_once_associated_and_seen_by_nova(self, fresh: Sandbox) -> None:
         connection = fresh.connect()
         ip = self.allocate(connection)
