@@ -37,7 +37,7 @@ demo: install ## a hub with Dask on a cloud on this machine, from nothing; leave
 	@$(BIN)/python examples/tour.py --state $(SANDBOX)
 
 test: install ## the tests; need neither root nor, once installed, a network
-	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/integration tests/sandbox tests/e2e
+	$(BIN)/pytest -n 3 --dist loadfile tests/unit tests/integration tests/sandbox tests/e2e
 
 test-matrix: ## kills, faults, repeats; PART=provision runs one part
 	$(BIN)/pytest -n 2 --dist loadfile tests/matrix $(if $(PART),-k $(PART))
