@@ -99,7 +99,7 @@ def _load_balancer(store: Store, balancer: Resource) -> dict[str, Any]:
 def _cluster(cluster: Resource, machines: Machines) -> dict[str, Any]:
     running = machines.running.get(cluster["id"])
     shown = {"uuid": cluster["id"]} | {field: cluster[field] for field in _SHOWN_OF_CLUSTERS}
-    return shown | {"kubeconfig": str(running.kubeconfig) if running else None}
+    return shown | {"kubeconfig": str(running.kubeconfig) if running and running.kubeconfig.exists() else None}
 
 
 def _releases(cluster_id: str, running: Any) -> list[dict[str, Any]]:

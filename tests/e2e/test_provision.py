@@ -38,7 +38,7 @@ def provisioned(running_sandbox: Sandbox) -> Provisioned:
     pods_seen: set[str] = set()
     while not running.ended:
         time.sleep(0.5)
-        if running_sandbox.state()["clusters"]:
+        if any(magnum_cluster["kubeconfig"] for magnum_cluster in running_sandbox.state()["clusters"]):
             try:
                 listed = running_sandbox.kubectl("get", "pods", "-n", "dask-gateway", "--no-headers")
             except subprocess.CalledProcessError:  # the API does not answer yet
