@@ -114,6 +114,7 @@ def test_cluster_is_what_the_site_asked_for(running_sandbox: Sandbox) -> None:
     assert magnum_cluster["docker_volume_size"] == site["cluster"]["docker_volume_size_gib"]
     assert magnum_cluster["node_count"] == site["cluster"]["node_count"]
     assert magnum_cluster["labels"]["magnumhub_site"] == site["name"]
+    assert site["cluster"]["labels"].items() <= magnum_cluster["labels"].items()
     assert "kube_tag" in magnum_cluster["labels"], "the template's labels are merged, not replaced"
 
 
