@@ -39,7 +39,7 @@ def provision(site: SiteName, replace_failed: bool = False) -> Deployment | Stat
     started_s = time.monotonic()
     with recording() as stages:
         ground = check_preflight(spec, replace_failed=replace_failed)
-        check_values(spec)
+        check_values(spec, ground)
         addresses = reserve_addresses(spec, ground)
         magnum_cluster = start_cluster(spec, ground, replace_failed=replace_failed)
         addresses = settle_addresses(spec, addresses)

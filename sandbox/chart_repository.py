@@ -59,18 +59,20 @@ def pack(
         folder: of the chart; its own Chart.yaml is the newest version's.
         version: of the chart.
         app_version: of what the chart installs.
-        without: dotted paths of values that this version's schema does not know.
+        without: dotted paths of values that this version does not know.
     """
     metadata = yaml.safe_load((folder / "Chart.yaml").read_text()) | {"version": version, "appVersion": app_version}
     schema = json.loads((folder / "values.schema.json").read_text())
+    values = yaml.safe_load((folder / "values.yaml").read_text())
     for path in without:
         *parents, key = path.split(".")
-        parent = schema
+        in_schema, in_values = schema["properties"], values
         for name in parents:
-            parent = parent["properties"][name]
-        del parent["properties"][key]
+            in_schema, in_values = in_schema[name]["properties"], in_values[name]
+        del in_schema[key], in_values[key]
     changed = {
         folder / "Chart.yaml": yaml.safe_dump(metadata, sort_keys=False).encode(),
+        folder / "values.yaml": yaml.safe_dump(values, sort_keys=False).encode(),
         folder / "values.schema.json": json.dumps(schema).encode(),
     }
     tar_bytes = io.BytesIO()

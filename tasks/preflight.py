@@ -59,6 +59,11 @@ def ground_of(site: Site, facts: CloudFacts, *, replace_failed: bool = False) ->
     """What later stages build on; judged before, so that there is a template or a cluster made from one."""
     template, _ = template_of(site, facts, replace_failed=replace_failed)
     if template is not None:
-        return Ground(template=template.uuid, master_address=wants_master_address(site, template))
+        return Ground(
+            template=template.uuid,
+            kubernetes_version=template.kubernetes_version,
+            master_address=wants_master_address(site, template),
+        )
     # The cluster is there and its template is gone: whatever address its master has by now stays the one.
-    return Ground(template=our_clusters(facts.magnum_clusters)[0].template or "", master_address=False)
+    elder = our_clusters(facts.magnum_clusters)[0]
+    return Ground(template=elder.template or "", kubernetes_version=None, master_address=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from prefect import task
@@ -11,16 +11,17 @@ from prefect import task
 from blocks.secrets import resolve
 from magnumhub.domain.compat import ChartChoice, ChartName, choose_chart
 from magnumhub.domain.errors import RefusedError
+from magnumhub.domain.ground import Ground
 from magnumhub.domain.redaction import redacted, without_secrets
 from magnumhub.domain.results import Addresses, FloatingIP, MagnumCluster, Release, Report, Result
 from magnumhub.domain.spec import NEWEST, ChartSpec, Site
 from magnumhub.domain.wiring import (
     GATEWAY_RELEASE,
     HUB_RELEASE,
+    ChartPair,
     ServiceName,
     Tokens,
     Values,
-    Versions,
     compose_values,
     secret_refs,
     service_names,
@@ -58,10 +59,6 @@ class Charts(Result):
 
     jupyterhub: ChartChoice
     dask_gateway: ChartChoice
-
-    @property
-    def versions(self) -> Versions:
-        return Versions(hub=self.jupyterhub.version, gateway=self.dask_gateway.version)
 
 
 class Installed(Result):
@@ -107,14 +104,15 @@ def ensure_helm(site: Site, magnum_cluster: MagnumCluster, way: Way) -> Charts:
 
 
 @task(name="check values", **OBSERVE)
-def check_values(site: Site) -> None:
-    """Have the charts that the site pins look at its values, before anything is made anywhere.
+def check_values(site: Site, ground: Ground) -> None:
+    """Have the charts that the site pins judge Kubernetes and its values, before anything is made anywhere.
 
     Safe to repeat: reads the charts only. A chart that is chosen by the cluster's Kubernetes is asked when that is
     known, and before anything is installed.
 
     Raises:
-        RefusedError: a chart is not to be had, or its schema refuses values; says every key.
+        RefusedError: a chart is not to be had, does not run on this Kubernetes by its own word, or its schema refuses
+            values; says every key.
     """
     pinned: list[Part] = [part for part in _CHARTS if getattr(site, part).chart.version != NEWEST]
     if not pinned:
@@ -124,7 +122,9 @@ def check_values(site: Site) -> None:
         def choose(part: Part) -> ChartChoice:
             spec: ChartSpec = getattr(site, part).chart
             offered = charts.versions(spec.repo, _CHARTS[part], timeout_s=site.limits_s.api)
-            return choose_chart(_CHARTS[part], offered, kubernetes_version=None, wanted=spec.version)
+            return choose_chart(
+                _CHARTS[part], offered, kubernetes_version=ground.kubernetes_version, wanted=spec.version
+            )
 
         check_schemas(site, Charts(jupyterhub=choose("jupyterhub"), dask_gateway=choose("dask_gateway")), pinned)
 
@@ -137,6 +137,7 @@ def check_schemas(site: Site, chosen: Charts, parts: Sequence[Part] = tuple(_CHA
     Raises:
         RefusedError: says every key that a schema refuses.
     """
+    archives = _archives(site, chosen)
     values = compose_values(
         site,
         addresses={
@@ -145,17 +146,14 @@ def check_schemas(site: Site, chosen: Charts, parts: Sequence[Part] = tuple(_CHA
         },
         secrets=resolve(secret_refs(site)),
         tokens=Tokens(gateway="0" * 64, check="1" * 64),
-        versions=chosen.versions,
+        charts=_pair(archives),
         storage_class="standard",
     )
     refused: dict[str, list[str]] = {}
     for part in parts:
-        name = _CHARTS[part]
-        spec: ChartSpec = getattr(site, part).chart
-        version = getattr(chosen, part).version
-        archive = charts.fetch(spec.repo, name, version, timeout_s=site.limits_s.api)
+        archive = archives[part]
         if lines := archive.refused(getattr(values, part)):
-            refused[f"{part}.values"] = [f"{name} {version}: {line}" for line in lines]
+            refused[f"{part}.values"] = [f"{archive.name} {archive.version}: {line}" for line in lines]
     if refused:
         told = "\n".join(line for lines in refused.values() for line in lines)
         raise RefusedError(
@@ -165,7 +163,11 @@ def check_schemas(site: Site, chosen: Charts, parts: Sequence[Part] = tuple(_CHA
 
 
 def composed_values(
-    site: Site, there: Reached, addresses: Addresses, chosen: Charts, storage_class: str | None
+    site: Site,
+    there: Reached,
+    addresses: Addresses,
+    archives: Mapping[Part, charts.ChartArchive],
+    storage_class: str | None,
 ) -> Values:
     """Both charts' values from the site, with the tokens that hub and gateway share; holds secrets."""
     namespace = site.jupyterhub.namespace
@@ -180,7 +182,7 @@ def composed_values(
         addresses={"jupyterhub": addresses.jupyterhub.address, "dask_gateway": gateway.address if gateway else None},
         secrets=resolve(secret_refs(site)),
         tokens=tokens,
-        versions=chosen.versions,
+        charts=_pair(archives),
         storage_class=storage_class,
     )
 
@@ -201,22 +203,28 @@ def ensure_installed(
     """
     with stage(part) as report, reached(site, magnum_cluster, way, report) as there:
         still_holding(site)
-        values = composed_values(site, there, addresses, chosen, storage_class)
+        archives = _archives(site, chosen)
+        values = composed_values(site, there, addresses, archives, storage_class)
         # From here on, pods and services are quoted that were given the secrets.
         with without_secrets(values.secrets):
-            installed = _installed(part, site, there, addresses, chosen, values, redacted(report, values.secrets))
+            installed = _installed(
+                part, site, there, addresses, archives[part], values, redacted(report, values.secrets)
+            )
         report.action = installed.release.action
         return installed
 
 
 def _installed(
-    part: Part, site: Site, there: Reached, addresses: Addresses, chosen: Charts, values: Values, report: Report
+    part: Part,
+    site: Site,
+    there: Reached,
+    addresses: Addresses,
+    archive: charts.ChartArchive,
+    values: Values,
+    report: Report,
 ) -> Installed:
-    chart: ChartSpec = getattr(site, part).chart
-    choice: ChartChoice = getattr(chosen, part)
     service = service_names(site)[part]
     end_s = time.monotonic() + site.limits_s.release
-    archive = charts.fetch(chart.repo, _CHARTS[part], choice.version, timeout_s=site.limits_s.api)
     ensure_namespace(there.kube, service.namespace, site=site.name)
     apply_crds(there.kube, archive.crds(), deadline_s=site.limits_s.api)
     helm = prepare_helm(there, site.helm, report=report)
@@ -259,6 +267,18 @@ def _wait_for_address(
             what = f"service {service.namespace}/{service.name}"
             wait_until_open(address, port, what=what, deadline_s=_left_s(end_s), report=report)
     return address
+
+
+def _archives(site: Site, chosen: Charts) -> dict[Part, charts.ChartArchive]:
+    specs: dict[Part, ChartSpec] = {part: getattr(site, part).chart for part in _CHARTS}
+    return {
+        part: charts.fetch(spec.repo, _CHARTS[part], getattr(chosen, part).version, timeout_s=site.limits_s.api)
+        for part, spec in specs.items()
+    }
+
+
+def _pair(archives: Mapping[Part, charts.ChartArchive]) -> ChartPair:
+    return ChartPair(hub=archives["jupyterhub"].keys(), gateway=archives["dask_gateway"].keys())
 
 
 def _left_s(end_s: float) -> float:

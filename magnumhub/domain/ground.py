@@ -11,10 +11,12 @@ class Ground(Result):
     """The template that was chosen (or that the cluster was made from), and what follows from it.
 
     template: the template's uuid, as names need not be unique.
+    kubernetes_version: what the template says of it; None: unknown until the cluster answers.
     master_address: whether a floating IP of our own is needed to reach the master.
     """
 
     template: str
+    kubernetes_version: str | None
     master_address: bool
 
 

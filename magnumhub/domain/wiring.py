@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from magnumhub.domain.chart_keys import ChartKeys
 from magnumhub.domain.spec import DummyAuth, DynamicStorage, HttpsLetsEncrypt, HttpsOff, HttpsSecret, SecretRef, Site
 from magnumhub.domain.values import filled, merged, references, value_at
-from magnumhub.domain.versions import version_of
 from magnumhub.domain.wiring_auth import auth_config
 from magnumhub.domain.wiring_gateway import gateway_inside, gateway_public, gateway_values, with_our_code
 
@@ -34,7 +34,7 @@ _HUB_PORT = 8081
 _TRAEFIK_PORTS = (8000, 8786)
 """Where the gateway's proxy listens in its pod, whatever its Service says: network policies are about pods."""
 
-_FIRST_ENVIRONMENT_TEMPLATES = (3, 0)
+_FIRST_ENVIRONMENT_TEMPLATES = "3.0.0"
 """From this jupyterhub chart on (KubeSpawner 6), braces in a notebook's environment are a template of KubeSpawner's.
 
 Source: z2jh's upgrade guide 2 to 3; {JUPYTER_IMAGE_SPEC} ends there in a KeyError, {{JUPYTER_IMAGE_SPEC}} reaches Dask.
@@ -50,11 +50,11 @@ class Tokens:
 
 
 @dataclass(frozen=True)
-class Versions:
-    """The chart versions that values are composed for."""
+class ChartPair:
+    """The charts that values are composed for."""
 
-    hub: str
-    gateway: str
+    hub: ChartKeys
+    gateway: ChartKeys
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def compose_values(
     addresses: Mapping[str, str | None],
     secrets: Mapping[str, str],
     tokens: Tokens,
-    versions: Versions,
+    charts: ChartPair,
     storage_class: str | None,
 ) -> Values:
     """Both charts' values: what the site says, wired together, with its raw values merged last.
@@ -126,7 +126,7 @@ def compose_values(
         addresses: role to the reserved floating IP; dask_gateway None: inside the cluster only.
         secrets: `env:NAME` and so on to the secret, for all of `secret_refs(site)`.
         tokens: of the hub's two services.
-        versions: of the charts; some keys exist only from a version on.
+        charts: both; some keys exist only in some of their versions.
         storage_class: the StorageClass to name; None: the cluster's default one.
     """
     raw_hub, raw_gateway = filled(site.jupyterhub.values, secrets), filled(site.dask_gateway.values, secrets)
@@ -137,18 +137,18 @@ def compose_values(
             hub_api=f"http://hub.{site.jupyterhub.namespace}:{_HUB_PORT}/hub/api",
             token=tokens.gateway,
             service=GATEWAY_SERVICE,
-            version=versions.gateway,
+            chart=charts.gateway,
         ),
         with_our_code(raw_gateway),
     )
     hub = merged(
         {
             "proxy": _proxy(site, addresses["jupyterhub"]),
-            "hub": _hub(site, secrets, tokens, storage_class),
+            "hub": _hub(site, secrets, tokens, charts.hub, storage_class),
             "singleuser": {
                 "image": {"name": site.image.name, "tag": site.image.tag},
                 "storage": _homes(site, storage_class),
-                "extraEnv": _notebook_environment(site, gateway, addresses.get("dask_gateway"), versions.hub),
+                "extraEnv": _notebook_environment(site, gateway, addresses.get("dask_gateway"), charts.hub),
             },
         },
         _with_our_rule(raw_hub, site),
@@ -173,10 +173,12 @@ def _https(site: Site) -> dict[str, Any]:
     return common
 
 
-def _hub(site: Site, secrets: Mapping[str, str], tokens: Tokens, storage_class: str | None) -> dict[str, Any]:
+def _hub(
+    site: Site, secrets: Mapping[str, str], tokens: Tokens, chart: ChartKeys, storage_class: str | None
+) -> dict[str, Any]:
     use_the_gateway = f"access:services!service={GATEWAY_SERVICE}"
     return {
-        "config": auth_config(site.jupyterhub, secrets, also_allowed=CHECK_USER),
+        "config": auth_config(site.jupyterhub, secrets, chart, also_allowed=CHECK_USER),
         "db": _database(site, storage_class),
         "services": {
             GATEWAY_SERVICE: {"apiToken": tokens.gateway},
@@ -218,10 +220,10 @@ def _homes(site: Site, storage_class: str | None) -> dict[str, Any]:
 
 
 def _notebook_environment(
-    site: Site, gateway: Mapping[str, Any], address: str | None, hub_chart: str
+    site: Site, gateway: Mapping[str, Any], address: str | None, hub_chart: ChartKeys
 ) -> dict[str, Any]:
     inside = gateway_inside(site, gateway, service_names(site)["dask_gateway"].name)
-    doubled = version_of(hub_chart) >= _FIRST_ENVIRONMENT_TEMPLATES
+    doubled = hub_chart.is_from(_FIRST_ENVIRONMENT_TEMPLATES)
     environment = {
         "DASK_GATEWAY__ADDRESS": inside.address,
         "DASK_GATEWAY__PROXY_ADDRESS": inside.proxy_address,

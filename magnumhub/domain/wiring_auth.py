@@ -5,16 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from magnumhub.domain.chart_keys import ChartKeys
 from magnumhub.domain.spec import DummyAuth, GithubAuth, JupyterHubSpec, OidcAuth
 
+_FIRST_USERNAME_CLAIM = "3.0.0"
+"""From this jupyterhub chart on (oauthenticator 16) the claim is called username_claim, before username_key.
 
-def auth_config(hub: JupyterHubSpec, secrets: Mapping[str, str], *, also_allowed: str) -> dict[str, Any]:
+Source: images/hub/requirements.txt of charts 2.0.0 (oauthenticator 15.1.0) and 3.0.0 (16.0.4); its changelog.
+"""
+
+
+def auth_config(
+    hub: JupyterHubSpec, secrets: Mapping[str, str], chart: ChartKeys, *, also_allowed: str
+) -> dict[str, Any]:
     """The chart's hub.config for the site's login.
 
     A hub from 5.0 on lets nobody in who is not allowed, so `allow` is always spelled out.
 
     Args:
         secrets: reference to secret.
+        chart: the hub's.
         also_allowed: a user who logs in for the health check where the login is a dummy.
     """
     auth = hub.auth
@@ -29,7 +39,8 @@ def auth_config(hub: JupyterHubSpec, secrets: Mapping[str, str], *, also_allowed
         provider["oauth_callback_url"] = f"https://{hub.hostname}/hub/oauth_callback"
     if isinstance(auth, OidcAuth):
         urls = {"authorize_url": auth.authorize_url, "token_url": auth.token_url, "userdata_url": auth.userdata_url}
-        provider |= {**urls, "username_claim": auth.username_claim, "scope": list(auth.scope)}
+        claim = "username_claim" if chart.is_from(_FIRST_USERNAME_CLAIM) else "username_key"
+        provider |= {**urls, claim: auth.username_claim, "scope": list(auth.scope)}
         return {
             "JupyterHub": {"authenticator_class": "generic-oauth"},
             "Authenticator": _allowed(auth),

@@ -6,15 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from magnumhub.domain.chart_keys import ChartKeys
 from magnumhub.domain.spec import Site
 from magnumhub.domain.values import merged, value_at
-from magnumhub.domain.versions import version_of
 
-_FIRST_WITH_SERVICE_SCOPES = (2026, 3)
-"""From this chart on the gateway asks for the scope of its service; the schema of older ones refuses the key.
-
-Source: dask/dask-gateway#863 and values.schema.yaml of 2025.4.0.
-"""
+_SERVICE_NAME = "jupyterhubServiceName"
+"""With this key (2026.3.0, dask/dask-gateway#863) the gateway asks for its service's scope; older schemas refuse it."""
 
 _CODE = """\
 from dask_gateway_server.options import Options, String
@@ -46,7 +43,7 @@ class Inside:
 
 
 def gateway_values(
-    site: Site, *, address: str | None, hub_api: str, token: str, service: str, version: str
+    site: Site, *, address: str | None, hub_api: str, token: str, service: str, chart: ChartKeys
 ) -> dict[str, Any]:
     """The gateway chart's values without the site's raw ones.
 
@@ -55,12 +52,12 @@ def gateway_values(
         hub_api: where the gateway asks whose a token is.
         token: the gateway's own, as a service of the hub.
         service: the gateway's name among the hub's services.
-        version: of the chart.
+        chart: that they are for.
     """
     spec = site.dask_gateway
     hub = {"apiToken": token, "apiUrl": hub_api}
-    if version_of(version) >= _FIRST_WITH_SERVICE_SCOPES:
-        hub["jupyterhubServiceName"] = service
+    if chart.knows(f"gateway.auth.jupyterhub.{_SERVICE_NAME}"):
+        hub[_SERVICE_NAME] = service
     cores, memory = spec.worker.cores, f"{spec.worker.memory_gib:g}G"
     code = _CODE.format(
         idle_timeout_s=spec.idle_timeout_s, per_cluster_max=spec.worker.per_cluster_max, image=site.image.reference

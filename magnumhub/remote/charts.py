@@ -18,6 +18,7 @@ from urllib.parse import urljoin
 import httpx
 import yaml
 
+from magnumhub.domain.chart_keys import ChartKeys
 from magnumhub.domain.compat import ChartVersion
 from magnumhub.domain.errors import RefusedError, ServiceError, TransientError
 from magnumhub.remote.shell import cache_folder
@@ -54,11 +55,15 @@ class ChartArchive:
         from jsonschema.validators import validator_for  # type: ignore[import-untyped]  # it ships no types
 
         schema = json.loads(found)
-        laid = _laid_over(_yaml(self._member("values.yaml") or b"") or {}, values)
+        laid = _laid_over(self.keys().own, values)
         errors = validator_for(schema)(schema).iter_errors(laid)
         return sorted(
             _told(error.absolute_path, error.validator, error.validator_value, error.message) for error in errors
         )
+
+    def keys(self) -> ChartKeys:
+        """Which values it takes."""
+        return ChartKeys(self.version, own=_yaml(self._member("values.yaml") or b"") or {})
 
     def crds(self) -> list[dict[str, Any]]:
         """The custom resource definitions in its crds folder."""

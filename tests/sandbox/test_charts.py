@@ -14,8 +14,10 @@ import httpx
 import pytest
 import yaml
 
+from magnumhub.domain.chart_keys import ChartKeys
 from magnumhub.domain.spec_file import parse_site
-from magnumhub.domain.wiring import Tokens, Versions, compose_values
+from magnumhub.domain.wiring import ChartPair, Tokens, compose_values
+from magnumhub.remote.charts import read_archive
 from sandbox import images, tools
 from sandbox.chart_repository import create_app, packed_charts
 
@@ -221,8 +223,17 @@ GITHUB = {"kind": "github", "client_id": "hub", "client_secret": SECRET, "allowe
     ],
 )
 def test_what_the_wiring_composes_is_accepted(
-    render, hub_version: str, gateway_version: str, https: dict[str, Any], auth: dict[str, Any], storage: dict[str, Any]
+    render,
+    repository: Path,
+    hub_version: str,
+    gateway_version: str,
+    https: dict[str, Any],
+    auth: dict[str, Any],
+    storage: dict[str, Any],
 ) -> None:
+    def keys(chart: str, version: str) -> ChartKeys:
+        return read_archive((repository / chart / f"{chart}-{version}.tgz").read_bytes()).keys()
+
     hostname = None if https["kind"] == "off" else "hub.example.org"
     site = parse_site(SITE | {"storage": storage, "jupyterhub": {"https": https, "auth": auth, "hostname": hostname}})
     values = compose_values(
@@ -230,13 +241,16 @@ def test_what_the_wiring_composes_is_accepted(
         addresses={"jupyterhub": "127.9.4.11", "dask_gateway": "127.9.4.12"},
         secrets={"env:SECRET": "s"},
         tokens=Tokens(gateway="g" * 32, check="c" * 32),
-        versions=Versions(hub=hub_version, gateway=gateway_version),
+        charts=ChartPair(keys("jupyterhub", hub_version), keys("dask-gateway", gateway_version)),
         storage_class=storage.get("class"),
     )
     hub = render("jupyterhub", hub_version, values.jupyterhub)
     gateway = render("dask-gateway", gateway_version, values.dask_gateway)
     assert hub["Service", "proxy-public"]["spec"]["loadBalancerIP"] == "127.9.4.11"
     assert gateway["Service", "traefik-dask-gateway"]["spec"]["loadBalancerIP"] == "127.9.4.12"
+    # Only the newer gateway asks for the scope of its service.
+    told = "".join(gateway["ConfigMap", "api-dask-gateway"]["data"].values())
+    assert ('"jupyterhubServiceName": "dask-gateway"' in told) is (gateway_version == "2026.3.0")
 
 
 def test_a_too_old_kubernetes_is_refused(render) -> None:

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
+from magnumhub.domain.chart_keys import ChartKeys
 from magnumhub.domain.spec import Site
 from magnumhub.domain.spec_file import parse_site
 from magnumhub.domain.values import canonical
 from magnumhub.domain.wiring import (
+    ChartPair,
     ServiceName,
     Tokens,
     Values,
-    Versions,
     compose_values,
     endpoints,
     secret_refs,
@@ -23,7 +24,16 @@ from magnumhub.domain.wiring import (
 ADDRESSES = {"jupyterhub": "192.0.2.10", "dask_gateway": "192.0.2.11"}
 SECRETS = {"env:HUB_PASSWORD": "open-sesame", "env:CLIENT": "provider-secret", "file:~/proxy-token": "proxy-token"}
 TOKENS = Tokens(gateway="gateway-token", check="check-token")
-NEWEST = Versions(hub="4.4.0", gateway="2026.3.0")
+
+
+def charts(hub: str = "4.4.0", gateway: str = "2026.3.0", *, asks_for_scopes: bool = True) -> ChartPair:
+    auth: dict[str, None] = {"apiToken": None, "apiUrl": None}
+    if asks_for_scopes:
+        auth["jupyterhubServiceName"] = None
+    return ChartPair(hub=ChartKeys(hub, {}), gateway=ChartKeys(gateway, {"gateway": {"auth": {"jupyterhub": auth}}}))
+
+
+NEWEST = charts()
 OIDC = {
     "kind": "oidc",
     "client_id": "hub",
@@ -57,11 +67,11 @@ def composed(
     made: Site,
     *,
     addresses: dict[str, str | None] = ADDRESSES,  # type: ignore[assignment]
-    versions: Versions = NEWEST,
+    pair: ChartPair = NEWEST,
     storage_class: str | None = None,
 ) -> Values:
     return compose_values(
-        made, addresses=addresses, secrets=SECRETS, tokens=TOKENS, versions=versions, storage_class=storage_class
+        made, addresses=addresses, secrets=SECRETS, tokens=TOKENS, charts=pair, storage_class=storage_class
     )
 
 
@@ -167,16 +177,41 @@ def test_the_whole_of_a_gateways_values() -> None:
     compile(code["magnumhub"], "extraConfig", "exec")
 
 
-def test_older_charts_get_only_the_keys_they_know() -> None:
-    values = composed(site(), versions=Versions(hub="2.0.0", gateway="2025.4.0"))
+@pytest.mark.parametrize("version", ["2025.4.0", "2026.3.0"])
+def test_a_gateway_gets_only_the_keys_it_knows_whatever_its_version_is_called(version: str) -> None:
+    values = composed(site(), pair=charts(gateway=version, asks_for_scopes=False))
 
     assert values.dask_gateway["gateway"]["auth"]["jupyterhub"] == {
         "apiToken": "gateway-token",
         "apiUrl": "http://hub.jhub:8081/hub/api",
     }
-    assert (
-        values.jupyterhub["singleuser"]["extraEnv"]["DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE"] == "{JUPYTER_IMAGE_SPEC}"
-    )
+
+
+@pytest.mark.parametrize(
+    ("version", "image", "claim"),
+    [
+        ("2.0.0", "{JUPYTER_IMAGE_SPEC}", "username_key"),
+        ("3.0.0", "{{JUPYTER_IMAGE_SPEC}}", "username_claim"),
+        ("4.4.1-0.dev.git.7000.habcdef", "{{JUPYTER_IMAGE_SPEC}}", "username_claim"),
+    ],
+)
+def test_a_hub_is_told_in_the_words_of_the_programs_in_it(version: str, image: str, claim: str) -> None:
+    hub = composed(site({"auth": OIDC}), pair=charts(hub=version)).jupyterhub
+
+    assert hub["singleuser"]["extraEnv"]["DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE"] == image
+    assert hub["hub"]["config"]["GenericOAuthenticator"][claim] == "preferred_username"
+    assert ("username_key" in hub["hub"]["config"]["GenericOAuthenticator"]) is (claim == "username_key")
+
+
+def test_a_chart_knows_the_keys_of_its_values_yaml() -> None:
+    keys = ChartKeys("1.0.0", {"hub": {"db": {"url": None}, "text": "x"}})
+
+    assert [keys.knows(path) for path in ("hub.db.url", "hub.db.type", "hub.text.more", "proxy")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_a_gateway_without_an_address_stays_inside() -> None:
