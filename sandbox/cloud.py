@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.addresses import Addresses
 from sandbox.faults import Faults
 from sandbox.ledger import Ledger
 from sandbox.store import Store
+
+if TYPE_CHECKING:
+    from sandbox.openstack.clusters import Clusters
 
 REGION = "sandbox"
 
@@ -44,6 +47,7 @@ class Cloud:
     store: Store = field(default_factory=Store)
     faults: Faults = field(default_factory=Faults)
     ledger: Ledger = field(default_factory=Ledger)
+    clusters: Clusters = field(init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def url(self, service: str) -> str:

@@ -52,15 +52,14 @@ class Sandbox:
         self.cloud = cloud
         self._credentials = credentials
         self._machines = Machines(cloud)
-        self._clusters = Clusters(cloud, self._machines)
+        self._clusters = cloud.clusters = Clusters(cloud, self._machines)
         self._data_plane = DataPlane(cloud)
         seed(cloud, credentials)
 
     def application(self) -> ASGIApp:
         cloud = self.cloud
-        services = [keystone.SERVICE, neutron.SERVICE, nova.SERVICE, glance.SERVICE, octavia.SERVICE, cinder.SERVICE]
-        services.append(magnum.service(cloud, self._clusters))
-        apps: dict[str, ASGIApp] = {service.prefix: application(cloud, service) for service in services}
+        services = [keystone, magnum, neutron, nova, glance, octavia, cinder]
+        apps: dict[str, ASGIApp] = {s.SERVICE.prefix: application(cloud, s.SERVICE) for s in services}
         apps["charts"] = chart_repository.create_app()
         return ByPrefix(apps, control.application(cloud, self._machines, self._data_plane, self.reset))
 

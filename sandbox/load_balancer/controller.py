@@ -13,10 +13,11 @@ from typing import Any
 
 from sandbox.load_balancer.balancers import Balancer, Balancers
 from sandbox.load_balancer.openstack import OpenStackError
+from sandbox.load_balancer.traffic import Traffic
 from sandbox.node.events import EventRecorder
 from sandbox.node.forward import Target
 from sandbox.node.kube_api import ApiError, KubeApi, Object
-from sandbox.node.services import Forwarders, ServiceWatch, targets
+from sandbox.node.services import ServiceWatch, targets
 from sandbox.node.tasks import in_background
 
 log = logging.getLogger(__name__)
@@ -141,29 +142,28 @@ class Keeper:
     def _tell(self, kind: str, reason: str, message: str) -> None:
         self._controller.events.record(self._service, kind, reason, message)
 
-    def targets(self, slices: list[Object]) -> dict[Target, list[Target]]:
-        """(VIP, port) -> the ready endpoints behind it."""
+    def targets(self, slices: list[Object]) -> dict[tuple[Balancer, int], list[Target]]:
+        """(load balancer, port) -> the ready endpoints behind it."""
         if self.balancer is None:
             return {}
-        found = targets(self._service, slices)
-        return {(self.balancer.vip_address, port): behind for port, behind in found.items()}
+        return {(self.balancer, port): behind for port, behind in targets(self._service, slices).items()}
 
 
 class Controller:
     """Follows the Services of a cluster.
 
     Args:
-        source: the address that forwarded connections come from.
+        traffic: leads the VIPs' traffic on.
         time_scale: what the controller's own delays are multiplied with.
     """
 
-    def __init__(self, api: KubeApi, balancers: Balancers, source: str, time_scale: float) -> None:
+    def __init__(self, api: KubeApi, balancers: Balancers, traffic: Traffic, time_scale: float) -> None:
         self.api, self.balancers, self.time_scale = api, balancers, time_scale
         self.events = EventRecorder(api, "service-controller")
         self._watch = ServiceWatch(api)
         self.changed = self._watch.changed
         self._keepers: dict[str, Keeper] = {}
-        self._forwarders = Forwarders(source)
+        self._traffic = traffic
 
     async def run(self) -> None:
         """Follow, for ever."""
@@ -189,7 +189,7 @@ class Controller:
 
     async def _forward(self) -> None:
         slices = list(self._watch.slices.values())
-        wanted: dict[Target, list[Target]] = {}
+        wanted: dict[tuple[Balancer, int], list[Target]] = {}
         for keeper in self._keepers.values():
             wanted |= keeper.targets(slices)
-        await self._forwarders.apply(wanted)
+        await self._traffic.apply(wanted)

@@ -10,6 +10,7 @@ import httpx
 import yaml
 
 Object = dict[str, Any]
+NETWORK = "network"  # Neutron's type in the catalog
 _TIMEOUT_S = 60.0
 _DOMAIN_FIELDS = {"user_domain_name": "name", "user_domain_id": "id"}
 _PROJECT_FIELDS = {"project_domain_name": "name", "project_domain_id": "id"}

@@ -18,7 +18,7 @@ class Forwarder:
     Without a target it does not listen, so that clients are refused at once as by a real ClusterIP.
 
     Args:
-        host, port: where to listen.
+        host, port: where to listen; port 0 is a free one, see `listens_on`.
         source: the address that forwarded connections come from; the target's neighbour if None.
     """
 
@@ -29,6 +29,12 @@ class Forwarder:
         self._turn = itertools.count()
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
+
+    @property
+    def listens_on(self) -> int | None:
+        """The port that it listens on now, if it does."""
+        port: int | None = self._server.sockets[0].getsockname()[1] if self._server else None
+        return port
 
     async def aim(self, targets: Sequence[Target]) -> None:
         """Forward new connections to these targets; those that exist stay.

@@ -26,9 +26,9 @@ SERVICE = Service(
     name="glance",
     prefix="image",
     routes=[
-        ("GET", "/", _versions),
-        ("GET", "/v2/images", _images),
-        ("GET", "/v2/images/{id}", lambda call: call.cloud.store.get("image", call.path["id"])),
+        ("GET", "/", _versions, (200,)),
+        ("GET", "/v2/images", _images, (200,)),
+        ("GET", "/v2/images/{id}", lambda call: call.cloud.store.get("image", call.path["id"]), (200, 404)),
     ],
     render=_render,
     public=frozenset({"/"}),

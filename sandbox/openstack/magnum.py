@@ -31,39 +31,6 @@ _TEXTS |= {"discovery_url"}
 _OTHERS = {"labels", "floating_ip_enabled", "master_lb_enabled", "merge_labels"}
 
 
-def service(cloud: Cloud, clusters: Clusters) -> Service:
-    """Magnum over this sandbox's clusters."""
-    return Service(
-        name="magnum",
-        prefix="container-infra",
-        routes=[
-            ("GET", "/", _versions),
-            ("GET", "/v1", _version),
-            ("GET", "/v1/", _version),
-            ("GET", "/v1/clustertemplates", _templates),
-            ("GET", "/v1/clustertemplates/detail", _templates),
-            ("GET", "/v1/clustertemplates/{id}", _template),
-            ("GET", "/v1/clusters", _clusters),
-            ("GET", "/v1/clusters/detail", _clusters_in_detail),
-            ("POST", "/v1/clusters", lambda call: _create(call, clusters)),
-            ("GET", "/v1/clusters/{id}", _cluster),
-            ("DELETE", "/v1/clusters/{id}", lambda call: _delete(call, clusters)),
-            ("GET", "/v1/clusters/{id}/nodegroups", _nodegroups),
-            ("GET", "/v1/certificates/{id}", _ca_certificate),
-            ("POST", "/v1/certificates", _sign),
-            ("GET", "/v1/quotas/{project_id}/{resource}", _quota),
-            ("GET", "/v1/stats", _stats),
-        ],
-        render=_render,
-        public=frozenset({"/", "/v1", "/v1/"}),
-        headers=_version_headers,
-        not_found={
-            "cluster": ("Cluster {} could not be found.", ""),
-            "template": ("ClusterTemplate {} could not be found.", ""),
-        },
-    )
-
-
 def _microversion(request: Request) -> tuple[int, int]:
     """What the request asks for; 1.1 when it does not say (as openstacksdk does not).
 
@@ -221,7 +188,7 @@ def _clusters_in_detail(call: Call) -> Answer:
     return {"clusters": [_shown(call, cluster) for cluster in _visible_clusters(call)]}
 
 
-def _create(call: Call, clusters: Clusters) -> Answer:
+def _create(call: Call) -> Answer:
     version = _microversion(call.request)
     wanted = _checked(call.body or {})
     try:
@@ -242,7 +209,7 @@ def _create(call: Call, clusters: Clusters) -> Answer:
     wanted["keypair"] = wanted.get("keypair") or template["keypair_id"]
     wanted["labels"] = _labels(wanted, template)
     _check_resources(call, wanted)
-    cluster = clusters.create(
+    cluster = call.cloud.clusters.create(
         template, project_id=call.project_id, user_id=call.request_token["user_id"], reads=0, wanted=wanted
     )
     return 202, {"uuid": cluster["id"]}
@@ -301,8 +268,8 @@ def _check_resources(call: Call, wanted: dict[str, Any]) -> None:
         raise ApiError(400, "master_count must be 1 when master_lb_enabled is False")
 
 
-def _delete(call: Call, clusters: Clusters) -> Answer:
-    clusters.delete(call.cloud.store.find("cluster", call.path["id"], project_id=call.project_id))
+def _delete(call: Call) -> Answer:
+    call.cloud.clusters.delete(call.cloud.store.find("cluster", call.path["id"], project_id=call.project_id))
     return 204, None
 
 
@@ -361,3 +328,34 @@ def _quota(call: Call) -> Answer:
 def _stats(call: Call) -> Answer:
     clusters = call.cloud.store.list("cluster", project_id=call.project_id)
     return {"clusters": len(clusters), "nodes": sum(c["node_count"] + c["master_count"] for c in clusters)}
+
+
+SERVICE = Service(
+    name="magnum",
+    prefix="container-infra",
+    routes=[
+        ("GET", "/", _versions, (200,)),
+        ("GET", "/v1", _version, (200,)),
+        ("GET", "/v1/", _version, (200,)),
+        ("GET", "/v1/clustertemplates", _templates, (200,)),
+        ("GET", "/v1/clustertemplates/detail", _templates, (200,)),
+        ("GET", "/v1/clustertemplates/{id}", _template, (200, 404)),
+        ("GET", "/v1/clusters", _clusters, (200, 400, 406)),
+        ("GET", "/v1/clusters/detail", _clusters_in_detail, (200, 400, 406)),
+        ("POST", "/v1/clusters", _create, (202, 400, 403, 404, 409)),
+        ("GET", "/v1/clusters/{id}", _cluster, (200, 400, 404, 406, 409)),
+        ("DELETE", "/v1/clusters/{id}", _delete, (204, 404, 409)),
+        ("GET", "/v1/clusters/{id}/nodegroups", _nodegroups, (200, 404)),
+        ("GET", "/v1/certificates/{id}", _ca_certificate, (200, 404)),
+        ("POST", "/v1/certificates", _sign, (201, 400, 403, 404, 409)),
+        ("GET", "/v1/quotas/{project_id}/{resource}", _quota, (200, 404)),
+        ("GET", "/v1/stats", _stats, (200,)),
+    ],
+    render=_render,
+    public=frozenset({"/", "/v1", "/v1/"}),
+    headers=_version_headers,
+    not_found={
+        "cluster": ("Cluster {} could not be found.", ""),
+        "template": ("ClusterTemplate {} could not be found.", ""),
+    },
+)

@@ -233,34 +233,34 @@ def _render(error: ApiError) -> dict[str, Any]:
     return {names.get(error.status, "computeFault"): {"code": error.status, "message": error.message}}
 
 
+def _flavors(call: Call) -> Answer:
+    return {"flavors": [_flavor(flavor) for flavor in call.cloud.store.list("flavor")]}
+
+
+def _one_flavor(call: Call) -> Answer:
+    return {"flavor": _flavor(call.cloud.store.get("flavor", call.path["id"]))}
+
+
 SERVICE = Service(
     name="nova",
     prefix="compute",
     routes=[
-        ("GET", "/v2.1", _version),
-        ("GET", "/v2.1/", _version),
-        ("GET", "/v2.1/servers", _servers),
-        ("GET", "/v2.1/servers/detail", _servers),
-        ("GET", "/v2.1/servers/{id}", _one_server),
-        ("GET", "/v2.1/os-keypairs", _keypairs),
-        ("POST", "/v2.1/os-keypairs", _create_keypair),
-        ("GET", "/v2.1/os-keypairs/{name}", lambda call: {"keypair": _keypair(_find_keypair(call))}),
-        ("DELETE", "/v2.1/os-keypairs/{name}", _delete_keypair),
-        ("GET", "/v2.1/flavors", lambda call: {"flavors": [_flavor(f) for f in call.cloud.store.list("flavor")]}),
-        (
-            "GET",
-            "/v2.1/flavors/detail",
-            lambda call: {"flavors": [_flavor(f) for f in call.cloud.store.list("flavor")]},
-        ),
-        (
-            "GET",
-            "/v2.1/flavors/{id}",
-            lambda call: {"flavor": _flavor(call.cloud.store.get("flavor", call.path["id"]))},
-        ),
-        ("GET", "/v2.1/flavors/{id}/os-extra_specs", lambda call: {"extra_specs": {}}),
-        ("GET", "/v2.1/limits", _limits),
-        ("GET", "/v2.1/os-quota-sets/{project_id}", _quota_set),
-        ("GET", "/v2.1/os-quota-sets/{project_id}/detail", _quota_detail),
+        ("GET", "/v2.1", _version, (200,)),
+        ("GET", "/v2.1/", _version, (200,)),
+        ("GET", "/v2.1/servers", _servers, (200,)),
+        ("GET", "/v2.1/servers/detail", _servers, (200,)),
+        ("GET", "/v2.1/servers/{id}", _one_server, (200, 404)),
+        ("GET", "/v2.1/os-keypairs", _keypairs, (200,)),
+        ("POST", "/v2.1/os-keypairs", _create_keypair, (200, 201, 400, 409)),
+        ("GET", "/v2.1/os-keypairs/{name}", lambda call: {"keypair": _keypair(_find_keypair(call))}, (200, 404)),
+        ("DELETE", "/v2.1/os-keypairs/{name}", _delete_keypair, (202, 404)),
+        ("GET", "/v2.1/flavors", _flavors, (200,)),
+        ("GET", "/v2.1/flavors/detail", _flavors, (200,)),
+        ("GET", "/v2.1/flavors/{id}", _one_flavor, (200, 404)),
+        ("GET", "/v2.1/flavors/{id}/os-extra_specs", lambda call: {"extra_specs": {}}, (200, 404)),
+        ("GET", "/v2.1/limits", _limits, (200,)),
+        ("GET", "/v2.1/os-quota-sets/{project_id}", _quota_set, (200, 404)),
+        ("GET", "/v2.1/os-quota-sets/{project_id}/detail", _quota_detail, (200, 404)),
     ],
     render=_render,
     public=frozenset({"/v2.1", "/v2.1/"}),

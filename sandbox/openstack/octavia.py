@@ -140,13 +140,13 @@ def _render(error: ApiError) -> dict[str, Any]:
 
 
 _ROUTES: Routes = [
-    ("GET", "/lbaas/loadbalancers", _list("loadbalancer", "loadbalancers")),
-    ("POST", "/lbaas/loadbalancers", _create),
-    ("GET", "/lbaas/loadbalancers/{id}", _show("loadbalancer")),
-    ("DELETE", "/lbaas/loadbalancers/{id}", _delete),
-    ("GET", "/lbaas/listeners", _list("listener", "listeners")),
-    ("GET", "/lbaas/listeners/{id}", _show("listener")),
-    ("GET", "/lbaas/quotas/{project_id}", _quota),
+    ("GET", "/lbaas/loadbalancers", _list("loadbalancer", "loadbalancers"), (200,)),
+    ("POST", "/lbaas/loadbalancers", _create, (201, 400, 403, 404, 409)),
+    ("GET", "/lbaas/loadbalancers/{id}", _show("loadbalancer"), (200, 404)),
+    ("DELETE", "/lbaas/loadbalancers/{id}", _delete, (204, 404, 409)),
+    ("GET", "/lbaas/listeners", _list("listener", "listeners"), (200,)),
+    ("GET", "/lbaas/listeners/{id}", _show("listener"), (200, 404)),
+    ("GET", "/lbaas/quotas/{project_id}", _quota, (200,)),
 ]
 
 SERVICE = Service(
@@ -154,8 +154,8 @@ SERVICE = Service(
     prefix="load-balancer",
     # As Octavia, at both: openstacksdk asks for v2.0, others for v2.
     routes=[
-        ("GET", "/", _versions),
-        *[(method, f"/{version}{path}", handler) for version in ("v2", "v2.0") for method, path, handler in _ROUTES],
+        ("GET", "/", _versions, (200,)),
+        *[(method, f"/{version}{path}", *rest) for version in ("v2", "v2.0") for method, path, *rest in _ROUTES],
     ],
     render=_render,
     public=frozenset({"/"}),

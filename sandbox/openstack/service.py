@@ -6,7 +6,7 @@ import inspect
 import json
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,8 +73,11 @@ class Call:
 Answer = Response | dict[str, Any] | tuple[int, dict[str, Any] | None]
 Handler = Callable[[Call], Answer | Awaitable[Answer]]
 Render = Callable[[ApiError], Any]
-Routes = Sequence[tuple[str, str, Handler]]
-"""(method, path, handler); what is deleted or has no body answers (204, None)."""
+Routes = Sequence[tuple[str, str, Handler, Sequence[int]]]
+"""(method, path, handler, statuses it may answer besides 401); what is deleted or has no body answers (204, None).
+
+The statuses are a claim that is held against the real service: tests/contract. Any other is an error of the sandbox.
+"""
 
 
 @dataclass(frozen=True)
@@ -100,9 +103,9 @@ class Service:
 
 def application(cloud: Cloud, service: Service) -> ASGIApp:
     """The service as an ASGI application with its faults and its mutations counted."""
-    by_path: dict[str, dict[str, Handler]] = {}
-    for method, path, handler in service.routes:
-        by_path.setdefault(path, {})[method] = handler
+    by_path: dict[str, dict[str, tuple[Handler, Sequence[int]]]] = {}
+    for method, path, handler, statuses in service.routes:
+        by_path.setdefault(path, {})[method] = (handler, statuses)
     routes = [
         Route(path, _endpoint(cloud, service, handlers), methods=list(handlers)) for path, handlers in by_path.items()
     ]
@@ -121,10 +124,20 @@ def application(cloud: Cloud, service: Service) -> ASGIApp:
     )
 
 
-def _endpoint(cloud: Cloud, service: Service, handlers: dict[str, Handler]) -> Callable[[Request], Awaitable[Response]]:
+def answers(service: Service) -> Iterator[tuple[str, int]]:
+    """(route, status): all that a service can answer; a route is written `GET /v2.0/ports/{id}`."""
+    for method, path, _, statuses in service.routes:
+        refused = () if path in service.public else (401,)
+        for status in (*statuses, *refused):
+            yield f"{method} {path}", status
+
+
+def _endpoint(
+    cloud: Cloud, service: Service, handlers: dict[str, tuple[Handler, Sequence[int]]]
+) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-        handler = handlers["GET" if request.method == "HEAD" else request.method]
+        handler, statuses = handlers["GET" if request.method == "HEAD" else request.method]
         try:
             token = authenticate(cloud, request)
             if token is None and path not in service.public:
@@ -139,6 +152,9 @@ def _endpoint(cloud: Cloud, service: Service, handlers: dict[str, Handler]) -> C
         except Exception:
             traceback.print_exc()
             response = JSONResponse(service.render(ApiError(500, traceback.format_exc())), 500)
+        if response.status_code not in (*statuses, 401):
+            why = f"{service.name}: {request.method} {path} answers {response.status_code}: not in its table"
+            response = JSONResponse(service.render(ApiError(500, why)), 500)
         response.headers.update(service.headers(request))
         return response
 

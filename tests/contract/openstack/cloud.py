@@ -1,0 +1,134 @@
+"""One project of one cloud, asked over plain HTTP, so that every answer is seen as the service gave it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from keystoneauth1.session import Session
+from openstack.connection import Connection
+from requests import Response
+from requests import Session as Requests
+
+from tests.contract import claims
+from tests.contract.evidence import Evidence
+from tests.contract.transcript import Transcript
+
+TYPES = {  # service -> its type in the catalog
+    "keystone": "identity",
+    "magnum": "container-infra",
+    "neutron": "network",
+    "nova": "compute",
+    "glance": "image",
+}
+_TOLD_HEADERS = ("openstack-api-version", "openstack-api-minimum-version", "openstack-api-maximum-version")
+_PARAMETER = re.compile(r"\\\{[a-z_]+\\\}")
+_ROUTES = {
+    service.name: [
+        (method, path, re.compile(_PARAMETER.sub("[^/]+", re.escape(path)))) for method, path, *_ in service.routes
+    ]
+    for service in claims.OPENSTACK
+}
+
+
+def route_of(service: str, method: str, path: str) -> str:
+    """The route of the sandbox's table that a request takes; empty if it has none."""
+    for known, route, pattern in _ROUTES[service]:
+        if known == method and pattern.fullmatch(path):
+            return f"{method} {route}"
+    return ""
+
+
+@dataclass
+class Answer:
+    """What a service answered."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+
+@dataclass
+class Project:
+    """One project as one of its users sees it; every answer counts as evidence.
+
+    Args:
+        roots: service -> the address that paths like /v2.0/ports follow.
+    """
+
+    side: str
+    connection: Connection
+    evidence: Evidence
+    roots: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.roots = {service: self._root(kind) for service, kind in TYPES.items()}
+
+    def _root(self, kind: str) -> str:
+        """The endpoint without the version: `…/v1`, `…/v2.1`, `…/v3` belong to the paths."""
+        endpoint = str(self.connection.session.get_endpoint(service_type=kind, interface="public"))
+        return re.sub(r"/v[0-9.]+/?$", "", endpoint.rstrip("/"))
+
+    @property
+    def token(self) -> str:
+        return str(self.connection.session.get_token())
+
+    @property
+    def project_id(self) -> str:
+        return str(self.connection.current_project_id)
+
+    def call(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        token: str | None = None,
+    ) -> Answer:
+        """One request; with the project's token unless another (or an empty one) is given."""
+        sent = {"X-Auth-Token": self.token if token is None else token, **(headers or {})}
+        sent = {name: value for name, value in sent.items() if value}
+        url = self.roots[service] + path
+        reply = httpx.request(method, url, json=body, params=query, headers=sent, timeout=60)
+        self.evidence.add(self.side, service, route_of(service, method, path), reply.status_code)
+        is_json = "json" in reply.headers.get("content-type", "")
+        return Answer(reply.status_code, reply.json() if is_json else reply.text, reply.headers)
+
+    def watched(self) -> Session:
+        """A session for the real clients; what services answer them counts as evidence too."""
+        requests = Requests()
+        requests.hooks["response"].append(self._see)
+        session = self.connection.session
+        return Session(auth=session.auth, verify=session.verify, session=requests)
+
+    def _see(self, reply: Response, *_: Any, **__: Any) -> None:
+        for service, root in self.roots.items():
+            path = str(reply.request.path_url).partition("?")[0]
+            prefix = httpx.URL(root).path.rstrip("/")
+            if str(reply.request.url).startswith(root) and path.startswith(prefix):
+                route = route_of(service, str(reply.request.method), path.removeprefix(prefix))
+                self.evidence.add(self.side, service, route, reply.status_code)
+
+
+@dataclass
+class Told:
+    """A project whose answers are written into the test's transcript."""
+
+    project: Project
+    transcript: Transcript
+
+    def call(self, service: str, method: str, path: str, body: Any = None, **options: Any) -> Answer:
+        """One request, and all of its answer that two services can be compared by."""
+        answer = self.project.call(service, method, path, body, **options)
+        shown = {name: value for name in _TOLD_HEADERS if (value := answer.headers.get(name))}
+        query = "".join(f" {key}={value}" for key, value in (options.get("query") or {}).items())
+        sent = {} if body is None else {"sent": body}
+        told = {"status": answer.status, "body": answer.body, **({"headers": shown} if shown else {})}
+        self.transcript.add(service, f"{method} {path}{query}", **sent, **told)
+        return answer

@@ -1,0 +1,66 @@
+"""The same on both sides: a project by a password and by an application credential, and another project."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import openstack
+import pytest
+import yaml
+
+from tests.contract.evidence import Evidence
+from tests.contract.openstack.cloud import Project, Told
+from tests.contract.transcript import Transcript
+from tests.support.sandbox import running_sandbox
+
+
+@pytest.fixture(scope="session")
+def clouds(side: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, dict]]]:
+    """The cloud's name, and all entries of its clouds.yaml."""
+    if side == "real":
+        if "MAGNUMHUB_TEST_CLOUD" not in os.environ:
+            pytest.skip("MAGNUMHUB_TEST_CLOUD names no real cloud")
+        name, path = os.environ["MAGNUMHUB_TEST_CLOUD"], Path(os.environ["OS_CLIENT_CONFIG_FILE"])
+        yield name, yaml.safe_load(path.read_text())["clouds"]
+        return
+    with running_sandbox(tmp_path_factory.mktemp("sandbox") / "state", dict(os.environ)) as sandbox:
+        yield "sandbox", yaml.safe_load(Path(sandbox.started["clouds_yaml"]).read_text())["clouds"]
+
+
+def _project(clouds: tuple[str, dict[str, dict]], suffix: str, side: str, evidence: Evidence) -> Project:
+    name, entries = clouds
+    if name + suffix not in entries:
+        pytest.skip(f"clouds.yaml has no {name}{suffix}")
+    return Project(side, openstack.connection.Connection(**entries[name + suffix]), evidence)
+
+
+@pytest.fixture(scope="session")
+def project(clouds: tuple[str, dict[str, dict]], side: str, evidence: Evidence) -> Project:
+    """The project that the tests work in."""
+    return _project(clouds, "", side, evidence)
+
+
+@pytest.fixture(scope="session")
+def appcred(clouds: tuple[str, dict[str, dict]], side: str, evidence: Evidence) -> Project:
+    """The same project by a restricted application credential."""
+    return _project(clouds, "-appcred", side, evidence)
+
+
+@pytest.fixture(scope="session")
+def other(clouds: tuple[str, dict[str, dict]], side: str, evidence: Evidence) -> Project:
+    """A project that has nothing to do with it."""
+    return _project(clouds, "-other", side, evidence)
+
+
+@pytest.fixture
+def names(project: Project) -> dict[str, str]:
+    """What differs between two clouds without meaning anything."""
+    return {url: f"<{service}>" for service, url in project.roots.items()}
+
+
+@pytest.fixture
+def told(project: Project, transcript: Transcript) -> Told:
+    """The project, its answers written into the transcript."""
+    return Told(project, transcript)
