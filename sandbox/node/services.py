@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from sandbox.node.kube_api import KubeApi, Object
 log = logging.getLogger(__name__)
 
 _SERVICE_LABEL = "kubernetes.io/service-name"
-_FIRST_FREE_PORT = 1024  # below, an ordinary user cannot listen
+_FIRST_FREE_PORT = 1 if os.geteuid() == 0 else 1024  # an ordinary user cannot listen below
 
 
 def names_table(services: Iterable[Object], slices: Iterable[Object]) -> dict[str, list[str]]:
