@@ -21,13 +21,13 @@ class Difference(BaseModel):
 
     what: str
     why: str
-    service: str
+    services: list[str]
     fields: list[str] = []
     answers: list[str] = []
 
     def excuses(self, service: str, route: str, status: int) -> bool:
         """Whether this answer need not be seen from the real service."""
-        return service == self.service and any(fnmatchcase(f"{route} {status}", pattern) for pattern in self.answers)
+        return service in self.services and any(fnmatchcase(f"{route} {status}", pattern) for pattern in self.answers)
 
 
 def listed() -> list[Difference]:
@@ -37,13 +37,16 @@ def listed() -> list[Difference]:
 
 def ignored_fields() -> dict[str, list[str]]:
     """Service -> the fields that are not compared."""
-    services = {difference.service for difference in listed()}
-    return {name: [f for d in listed() if d.service == name for f in d.fields] for name in services}
+    fields: dict[str, list[str]] = {}
+    for difference in listed():
+        for service in difference.services:
+            fields.setdefault(service, []).extend(difference.fields)
+    return fields
 
 
 def table() -> str:
     """The list as the documents show it."""
-    rows = [f"| {difference.service} | {difference.what} | {difference.why} |" for difference in listed()]
+    rows = [f"| {', '.join(difference.services)} | {difference.what} | {difference.why} |" for difference in listed()]
     return "\n".join(["| Service | Difference | Why it stays |", "|---|---|---|", *rows])
 
 
