@@ -22,13 +22,22 @@ _SPOKEN = {
     "finalize": ("", "v1", "Namespace", ["update"]),
 }
 
+_SAYS_WHAT_IT_EMULATES = 34  # minor version
+
 
 def version_info(version: str) -> dict[str, str]:
     """The answer at /version for `v1.31.1`."""
     major, minor = version.removeprefix("v").split(".")[:2]
+    compatible = {
+        "emulationMajor": major,
+        "emulationMinor": minor,
+        "minCompatibilityMajor": major,
+        "minCompatibilityMinor": str(int(minor) - 1),
+    }
     return {
         "major": major,
         "minor": minor,
+        **(compatible if int(minor) >= _SAYS_WHAT_IT_EMULATES else {}),
         "gitVersion": version,
         "gitCommit": "unknown",
         "gitTreeState": "clean",

@@ -19,6 +19,7 @@ import pytest
 from tests.contract import claims
 from tests.contract.differences import ignored_fields, listed
 from tests.contract.evidence import Evidence, Tally, missing_suites, unseen
+from tests.contract.kube_side import kube  # noqa: F401 - a fixture
 from tests.contract.normalise import Normaliser
 from tests.contract.transcript import RECORDED, Transcript
 
