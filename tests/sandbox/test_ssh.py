@@ -195,15 +195,15 @@ def test_a_machine_switched_off_while_it_starts_leaves_no_listener(tmp_path: Pat
         await asyncio.gather(starting, return_exceptions=True)
         await machine.stop()
 
-    async def all_turns(cloud: Cloud, server: dict[str, str]) -> None:
+    async def all_turns(machine: Machine) -> None:
         for turn in range(100):
-            machine = Machine(cloud, {**server, "id": f"server-{turn}"}, "")
             await start_and_stop(machine, after_s=turn * 3e-5)
-            with socket.create_server((server["address"], PORT)):
+            with socket.create_server((machine.address, PORT)):
                 pass  # nobody listens there any more
 
     plan, claimed = addresses.claim()
     public_key = asyncssh.generate_private_key("ssh-ed25519").export_public_key("openssh").decode()
     cloud = Cloud(plan, tmp_path, "http://nowhere", Clock(0), "test")
     with claimed:
-        asyncio.run(all_turns(cloud, {"address": f"127.{plan.octet}.10.10", "public_key": public_key}))
+        server = {"id": "server", "address": f"127.{plan.octet}.10.10", "public_key": public_key}
+        asyncio.run(all_turns(Machine(cloud, server, "")))
