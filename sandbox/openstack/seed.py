@@ -83,7 +83,8 @@ def _application_credential(cloud: Cloud, user: Resource, project: Resource, cre
         project_id=project["id"],
         unrestricted=False,
         expires_at=None,
-        roles=[{"name": "member"}, {"name": "reader"}],
+        description=None,
+        system=None,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -90,6 +90,8 @@ class Service:
         public: paths that need no token.
         not_found: kind of resource -> (the words for "no such {}", the exception's name where the service tells it).
         headers: added to every answer.
+        malformed: the words for a body that is no JSON; a {} in them is that body.
+        unauthorized_page: what is answered to a request without a good token, where it is HTML and not JSON.
     """
 
     name: str
@@ -99,6 +101,8 @@ class Service:
     public: frozenset[str] = frozenset()
     not_found: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     headers: Callable[[Request], dict[str, str]] = lambda request: {}
+    malformed: str = "Malformed request body"
+    unauthorized_page: str = ""
 
 
 def application(cloud: Cloud, service: Service) -> ASGIApp:
@@ -141,14 +145,15 @@ def _endpoint(
         try:
             token = authenticate(cloud, request)
             if token is None and path not in service.public:
-                return _unauthorized(cloud)
+                return _unauthorized(cloud, service)
             if token is not None:
                 request.scope["state"]["user"] = {"name": token["user_name"], "groups": []}
-            answer = handler(Call(cloud, request, token, await _body(request)))
+            answer = handler(Call(cloud, request, token, await _body(request, service)))
             response = _response(await answer if inspect.isawaitable(answer) else answer)
         except (ApiError, NotFoundError, AmbiguousError) as error:
             refusal = _as_api_error(service, error)
-            response = JSONResponse(service.render(refusal), refusal.status)
+            headers = _challenge(cloud) if refusal.status == 401 else None
+            response = JSONResponse(service.render(refusal), refusal.status, headers)
         except Exception:
             traceback.print_exc()
             response = JSONResponse(service.render(ApiError(500, traceback.format_exc())), 500)
@@ -163,32 +168,38 @@ def _endpoint(
 
 def authenticate(cloud: Cloud, request: Request) -> Resource | None:
     """The token that the request carries, if it is still good."""
-    token_id = request.headers.get("x-auth-token", "")
     try:
-        token = cloud.store.get("token", token_id)
+        token = cloud.store.get("token", request.headers.get("x-auth-token", ""))
     except NotFoundError:
         return None
+    return token if is_accepted(cloud, token) else None
+
+
+def is_accepted(cloud: Cloud, token: Resource) -> bool:
+    """Whether a token is neither revoked nor too old."""
     accepted_s = cloud.faults.settings.get("token_accepted_s", token["lifetime_s"])
-    return token if time.monotonic() - token["issued_monotonic_s"] < accepted_s else None
+    return not token.get("revoked") and time.monotonic() - token["issued_monotonic_s"] < accepted_s
 
 
-def _unauthorized(cloud: Cloud) -> Response:
+def _unauthorized(cloud: Cloud, service: Service) -> Response:
+    if service.unauthorized_page:
+        return HTMLResponse(service.unauthorized_page, 401, _challenge(cloud))
     message = "The request you have made requires authentication."
-    return JSONResponse(
-        {"error": {"code": 401, "title": "Unauthorized", "message": message}},
-        401,
-        {"WWW-Authenticate": f"Keystone uri='{cloud.url('identity')}'"},
-    )
+    return JSONResponse({"error": {"code": 401, "title": "Unauthorized", "message": message}}, 401, _challenge(cloud))
 
 
-async def _body(request: Request) -> Any:
+def _challenge(cloud: Cloud) -> dict[str, str]:
+    return {"WWW-Authenticate": f'Keystone uri="{cloud.url("identity/v3")}"'}
+
+
+async def _body(request: Request, service: Service) -> Any:
     content = await request.body()
     if not content:
         return None
     try:
         return json.loads(content)
     except ValueError as error:
-        raise ApiError(400, f"Malformed request body: {error}", "HTTPBadRequest") from error
+        raise ApiError(400, service.malformed.format(content.decode(errors="replace")), "HTTPBadRequest") from error
 
 
 def _response(answer: Answer) -> Response:
