@@ -16,6 +16,7 @@ _NUMBERED = {
 }
 _PLAIN = {
     "time": r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9:]{4,6})?",
+    "token": r"\bgAAAAA[\w-]{20,}=*",
     "mac": r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b",
 }
 _ANY = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in (_PLAIN | _NUMBERED).items()))
@@ -31,7 +32,9 @@ class Normaliser:
     def __init__(self, names: Mapping[str, str]) -> None:
         known = sorted(names, key=len, reverse=True)
         self._names = names
-        self._known = re.compile("|".join(re.escape(name) for name in known)) if known else None
+        # Whole words: a project called `rig` is not in `original`.
+        pattern = f"(?<![\\w-])(?:{'|'.join(re.escape(name) for name in known)})(?![\\w-])"
+        self._known = re.compile(pattern) if known else None
         self._seen: dict[str, str] = {}
 
     def value(self, value: Any) -> Any:

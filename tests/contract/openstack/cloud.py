@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ TYPES = {  # service -> its type in the catalog
     "glance": "image",
 }
 _TOLD_HEADERS = ("openstack-api-version", "openstack-api-minimum-version", "openstack-api-maximum-version")
+_TOLD_HEADERS += ("www-authenticate",)
 _PARAMETER = re.compile(r"\\\{[a-z_]+\\\}")
 _ROUTES = {
     service.name: [
@@ -91,11 +92,16 @@ class Project:
         headers: Mapping[str, str] | None = None,
         token: str | None = None,
     ) -> Answer:
-        """One request; with the project's token unless another (or an empty one) is given."""
+        """One request; with the project's token unless another (or an empty one) is given.
+
+        Args:
+            body: sent as JSON; bytes as they are.
+        """
         sent = {"X-Auth-Token": self.token if token is None else token, **(headers or {})}
         sent = {name: value for name, value in sent.items() if value}
         url = self.roots[service] + path
-        reply = httpx.request(method, url, json=body, params=query, headers=sent, timeout=60)
+        payload: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
+        reply = httpx.request(method, url, params=query, headers=sent, timeout=60, **payload)
         self.evidence.add(self.side, service, route_of(service, method, path), reply.status_code)
         is_json = "json" in reply.headers.get("content-type", "")
         return Answer(reply.status_code, reply.json() if is_json else reply.text, reply.headers)
@@ -123,12 +129,27 @@ class Told:
     project: Project
     transcript: Transcript
 
-    def call(self, service: str, method: str, path: str, body: Any = None, **options: Any) -> Answer:
-        """One request, and all of its answer that two services can be compared by."""
-        answer = self.project.call(service, method, path, body, **options)
+    def call(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        of: Project | None = None,
+        comparable: Callable[[Any], Any] = lambda body: body,
+        **options: Any,
+    ) -> Answer:
+        """One request, and all of its answer that two services can be compared by.
+
+        Args:
+            of: the project that asks, if it is not the usual one.
+            comparable: the body without what is the choice of whoever runs this cloud.
+        """
+        answer = (of or self.project).call(service, method, path, body, **options)
         shown = {name: value for name in _TOLD_HEADERS if (value := answer.headers.get(name))}
         query = "".join(f" {key}={value}" for key, value in (options.get("query") or {}).items())
-        sent = {} if body is None else {"sent": body}
-        told = {"status": answer.status, "body": answer.body, **({"headers": shown} if shown else {})}
+        sent = {} if body is None else {"sent": body.decode() if isinstance(body, bytes) else body}
+        told = {"status": answer.status, "body": comparable(answer.body), **({"headers": shown} if shown else {})}
         self.transcript.add(service, f"{method} {path}{query}", **sent, **told)
         return answer

@@ -55,9 +55,17 @@ def other(clouds: tuple[str, dict[str, dict]], side: str, evidence: Evidence) ->
 
 
 @pytest.fixture
-def names(project: Project) -> dict[str, str]:
-    """What differs between two clouds without meaning anything."""
-    return {url: f"<{service}>" for service, url in project.roots.items()}
+def names(clouds: tuple[str, dict[str, dict]], project: Project) -> dict[str, str]:
+    """What differs between two clouds without meaning anything, and what must not be recorded."""
+    name, entries = clouds
+    known = {url: f"<{service}>" for service, url in project.roots.items()}
+    for suffix, whose in (("-appcred", "ours"), ("-other", "theirs"), ("", "ours")):
+        entry = entries.get(name + suffix, {"auth": {}})
+        auth = entry["auth"]
+        called = (entry.get("region_name"), auth.get("username"), auth.get("project_name"))
+        known |= {text: f"<{whose}>" for text in called if text}
+        known |= {auth[field]: f"<{field}>" for field in ("password", "application_credential_secret") if field in auth}
+    return known
 
 
 @pytest.fixture
