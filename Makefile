@@ -45,6 +45,9 @@ test-contract: ## the sandbox against real services, where the environment names
 test-matrix: ## kills, faults, repeats; PART=provision runs one part
 	$(BIN)/pytest -n 2 --dist loadfile tests/matrix $(if $(PART),-k $(PART))
 
+test-charts: install ## real charts: MAGNUMHUB_TEST_CHARTS is a folder of archives, MAGNUMHUB_TEST_KUBECONFIG leads to an API
+	$(BIN)/pytest tests/charts
+
 bench: ## what the README's figures come from
 	$(BIN)/python -m benchmarks.provision
 

@@ -47,7 +47,7 @@ TOKENS_SECRET = "magnumhub-tokens"  # noqa: S105  the Secret's name, not a secre
 Part = Literal["jupyterhub", "dask_gateway"]
 _RELEASES: dict[Part, str] = {"jupyterhub": HUB_RELEASE, "dask_gateway": GATEWAY_RELEASE}
 _CHARTS: dict[Part, ChartName] = {"jupyterhub": "jupyterhub", "dask_gateway": "dask-gateway"}
-_RELEASE_LABELS: dict[Part, str] = {"jupyterhub": "release", "dask_gateway": "app.kubernetes.io/instance"}
+RELEASE_LABELS: dict[Part, str] = {"jupyterhub": "release", "dask_gateway": "app.kubernetes.io/instance"}
 """What each chart labels Deployments and pods with: a namespace may have more than the release.
 
 Source: jupyterhub.labels in z2jh 2.0.0 to 4.4.0; dask-gateway.labels in dask-gateway 2022.4.0 to 2026.3.0.
@@ -238,7 +238,7 @@ def _installed(
         deadline_s=site.limits_s.release,
         report=report,
     )
-    ours = f"{_RELEASE_LABELS[part]}={_RELEASES[part]}"
+    ours = f"{RELEASE_LABELS[part]}={_RELEASES[part]}"
     wait_for_workloads(there.kube, service.namespace, selector=ours, deadline_s=_left_s(end_s), report=report)
     ports = service_ports(there.kube, service.namespace, service.name)
     address = by_role(addresses).get(part)

@@ -1,0 +1,132 @@
+"""What a chart's own configuration code makes of its ConfigMaps and Secrets, run by the programs that read it.
+
+The hub's and the gateway's code run in the sandbox's images, which hold the real JupyterHub, KubeSpawner and
+dask-gateway-server; nothing is started.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from magnumhub.domain.chart_keys import ChartKeys
+from sandbox import images
+from tests.charts.rendering import Rendered
+
+_MOUNTED = "/usr/local/etc/jupyterhub"
+_HUB_IMAGE = "quay.io/jupyterhub/k8s-hub:4.4.0"
+_GATEWAY_IMAGE = "ghcr.io/dask/dask-gateway-server:2026.3.0"
+
+_HUB = """
+import asyncio, contextlib, json, sys
+from traitlets.config.loader import PyFileConfigLoader
+from kubespawner import KubeSpawner
+from tornado.httpclient import AsyncHTTPClient
+
+AsyncHTTPClient.configure = lambda *_, **__: None  # the chart asks for pycurl, which needs a library of the system's
+
+async def pod():
+    spawner = KubeSpawner(config=c, _mock=True)
+    return spawner.api.api_client.sanitize_for_serialization(await spawner.get_pod_manifest())
+
+with contextlib.redirect_stdout(sys.stderr):
+    c = PyFileConfigLoader("jupyterhub_config.py", path=sys.argv[1]).load_config()
+    notebook = asyncio.run(pod())
+print(json.dumps({
+    "notebook": notebook,
+    "services": {service["name"]: service.get("api_token") for service in c.JupyterHub.services},
+    "roles": {role["name"]: role["scopes"] for role in c.JupyterHub.load_roles},
+    "authenticator": c.JupyterHub.authenticator_class,
+}))
+"""
+
+_GATEWAY = """
+import json, sys
+from traitlets.config.loader import PyFileConfigLoader
+from dask_gateway_server.app import DaskGateway
+from dask_gateway_server.auth import JupyterHubAuthenticator
+from dask_gateway_server.backends.kubernetes.backend import KubeBackend, KubeClusterConfig
+c = PyFileConfigLoader(sys.argv[1]).load_config()
+app = DaskGateway(config=c)
+auth = JupyterHubAuthenticator(parent=app)
+cluster = KubeClusterConfig(config=c)
+options = KubeBackend(config=c).cluster_options
+print(json.dumps({
+    "authenticator": app.authenticator_class.__name__,
+    "api_url": auth.jupyterhub_api_url,
+    "api_token": auth.jupyterhub_api_token,
+    "service": auth.jupyterhub_service_name,
+    "image": cluster.image,
+    "worker_cores": cluster.worker_cores,
+    "worker_memory": cluster.worker_memory,
+    "worker_threads": cluster.worker_threads,
+    "scheduler_cmd": cluster.scheduler_cmd,
+    "worker_cmd": cluster.worker_cmd,
+    "idle_timeout": cluster.idle_timeout,
+    "cluster_max_workers": cluster.cluster_max_workers,
+    "image_asked_for": options.get_configuration(options.parse_options({"image": "x/y:1"}), None),
+}))
+"""
+
+
+def hub_config(hub: Rendered, folder: Path, chart: ChartKeys, *, kubeconfig: str) -> dict[str, Any]:
+    """What the hub would spawn and allow.
+
+    Args:
+        kubeconfig: a file; KubeSpawner wants one, though nothing is asked of the API.
+        folder: an empty one, for the files that Kubernetes would mount.
+        chart: which one rendered it.
+    """
+    secret = hub.secret("hub")
+    if not chart.is_from("3.0.0"):
+        # KubeSpawner 4, which is in its image, takes the environment literally; the one here fills in braces.
+        secret["values.yaml"] = re.sub(r"{(\w+)}", r"{{\1}}", secret["values.yaml"])
+    mounted = {"config": hub.one("ConfigMap", "hub")["data"], "secret": secret}
+    for name, files in mounted.items():
+        (folder / name).mkdir()
+        for file, text in files.items():
+            (folder / name / file).write_text(text.replace(_MOUNTED, str(folder)))
+    environment = {"POD_NAMESPACE": hub.namespace, "PYTHONPATH": str(folder / "config"), "KUBECONFIG": kubeconfig}
+    for service in hub.of("Service"):
+        name = service["metadata"]["name"].upper().replace("-", "_")
+        environment |= {
+            f"{name}_SERVICE_HOST": "10.254.0.10",
+            f"{name}_SERVICE_PORT": str(service["spec"]["ports"][0]["port"]),
+        }
+        for port in service["spec"]["ports"]:
+            if "name" in port:
+                environment[f"{name}_SERVICE_PORT_{port['name'].upper().replace('-', '_')}"] = str(port["port"])
+    return _run(_HUB_IMAGE, _HUB, str(folder / "config"), environment)
+
+
+def gateway_config(gateway: Rendered, name: str, folder: Path, *, token: str) -> dict[str, Any]:
+    """What the gateway would start, and whom it would ask.
+
+    Args:
+        name: of its ConfigMap.
+        folder: for the file that Kubernetes would mount.
+        token: in its environment.
+    """
+    path = folder / "dask_gateway_config.py"
+    path.write_text(gateway.one("ConfigMap", name)["data"][path.name])
+    return _run(_GATEWAY_IMAGE, _GATEWAY, str(path), {"JUPYTERHUB_API_TOKEN": token})
+
+
+def _run(image: str, program: str, argument: str, environment: dict[str, str]) -> dict[str, Any]:
+    file = images.requirements_file(image)
+    assert file is not None, image
+    python = images.build(file) / "bin/python"
+    done = subprocess.run(
+        [python, "-c", program, argument],
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found

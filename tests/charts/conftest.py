@@ -1,0 +1,124 @@
+"""Real charts on a real API: MAGNUMHUB_TEST_CHARTS is a folder of archives, MAGNUMHUB_TEST_KUBECONFIG leads to the API.
+
+Without the folder nothing is collected and one line says so. With it, a run in which nothing ran is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from magnumhub.domain.compat import ChartName
+from magnumhub.kube.client import Kube, KubeCredentials, from_kubeconfig, kube_client
+from magnumhub.remote.charts import read_archive
+from sandbox.chart_repository import packed_charts
+from sandbox.tools import executable
+from tests.charts.archives import CHARTS, Given, of_chart, other_chart, read_folder
+
+FOLDER = os.environ.get("MAGNUMHUB_TEST_CHARTS")
+KUBECONFIG = os.environ.get("MAGNUMHUB_TEST_KUBECONFIG")
+Partner = Callable[[Given], Given]
+_HERE = Path(__file__).parent
+
+
+@cache
+def given() -> list[Given]:
+    return read_folder(Path(FOLDER)) if FOLDER else []
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    return True if not FOLDER and collection_path.is_relative_to(_HERE) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if FOLDER and not KUBECONFIG and any(item.path.is_relative_to(_HERE) for item in items):
+        raise pytest.UsageError("MAGNUMHUB_TEST_CHARTS is set, MAGNUMHUB_TEST_KUBECONFIG is not: there is no API")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not FOLDER and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        session.exitstatus = pytest.ExitCode.OK
+    elif FOLDER and session.exitstatus == pytest.ExitCode.OK and not reporter.stats.get("passed"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not FOLDER:
+        terminalreporter.write_line("skipped: real charts. MAGNUMHUB_TEST_CHARTS names no folder of chart archives")
+    else:
+        counts = ", ".join(f"{len(of_chart(given(), chart))} of {chart}" for chart in CHARTS)
+        terminalreporter.write_line(f"real charts in {FOLDER}: {counts}; API {kubernetes_version()}")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`chart`: every archive. `set_up`: those that values are composed for, wherever they run; `gateway`: of these the
+    gateway's. `fitting`: those of them that the API's Kubernetes is in range of. `refused`: all others."""
+    wanted: dict[str, Callable[[Given], bool]] = {
+        "chart": lambda each: True,
+        "set_up": lambda each: each.is_set_up,
+        "hub": lambda each: each.is_set_up and each.chart == "jupyterhub",
+        "gateway": lambda each: each.is_set_up and each.chart == "dask-gateway",
+        "fitting": lambda each: each.fits(kubernetes_version()),
+        "refused": lambda each: not each.fits(kubernetes_version()),
+    }
+    for name, holds in wanted.items():
+        if name in metafunc.fixturenames:
+            chosen = [each for each in given() if holds(each)]
+            metafunc.parametrize(name, chosen, ids=[each.label for each in chosen])
+
+
+@cache
+def credentials() -> KubeCredentials:
+    """Flattened, as a kubeconfig may name its certificates by file."""
+    command = [executable("kubectl"), "--kubeconfig", KUBECONFIG, "config", "view", "--raw", "--flatten", "--minify"]
+    return from_kubeconfig(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+@cache
+def kubernetes_version() -> str:
+    """Of the API, such as v1.36.3."""
+    with kube_client(credentials()) as client:
+        return str(client.version.get_code().git_version)
+
+
+@pytest.fixture(scope="session")
+def kube() -> Iterator[Kube]:
+    with kube_client(credentials()) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def kubernetes() -> str:
+    return kubernetes_version()
+
+
+@pytest.fixture(scope="session")
+def kubeconfig() -> str:
+    assert KUBECONFIG
+    return KUBECONFIG
+
+
+@pytest.fixture(scope="session")
+def partner(tmp_path_factory: pytest.TempPathFactory) -> Partner:
+    """What a chart is installed beside: the folder's newest of the other one, else the sandbox's."""
+    folder = tmp_path_factory.mktemp("sandbox")
+
+    @cache
+    def of(chart: ChartName) -> Given:
+        there = [each for each in of_chart(given(), other_chart(chart)) if each.is_set_up]
+        return there[-1] if there else _sandboxs(other_chart(chart), folder)
+
+    return lambda each: of(each.chart)
+
+
+def _sandboxs(chart: ChartName, folder: Path) -> Given:
+    name, content = next(item for item in packed_charts().items() if item[0].startswith(f"{chart}/{chart}-"))
+    path = folder / Path(name).name
+    path.write_bytes(content)
+    return Given(path, chart, read_archive(content))
