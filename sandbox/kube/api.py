@@ -18,6 +18,7 @@ from sandbox.kube.openapi import OpenApi
 from sandbox.kube.scale import apply_scale, scale_of
 from sandbox.kube.selectors import Match, field_selector, label_selector
 from sandbox.kube.tables import Tabulator, partial
+from sandbox.kube.types import type_of
 from sandbox.kube.watches import Watch
 from sandbox.kube.web import Receive, Request, Scope, Send, respond, respond_json
 
@@ -360,7 +361,7 @@ def _patcher(resource: Resource, content_type: str) -> Any:
     patchers = {
         "application/json-patch+json": patches.json_patch,
         "application/merge-patch+json": patches.merge_patch,
-        _STRATEGIC: patches.strategic_merge,
+        _STRATEGIC: lambda value, patch: patches.strategic_merge(value, patch, type_of(resource)),
     }
     if resource.custom:
         del patchers[_STRATEGIC]

@@ -10,8 +10,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sandbox.kube.errors import StatusError
-from sandbox.kube.fields import Path, decode, encode, names_an_item, paths_of, remove_path, spoken
-from sandbox.kube.lists import ATOMIC_MAPS, SETS, identity, keys_of
+from sandbox.kube.fields import (
+    Path,
+    changes,
+    decode,
+    encode,
+    fields_of,
+    item_step,
+    names_an_item,
+    remove_path,
+    spoken,
+)
+from sandbox.kube.types import ANY, Type
 
 Owner = tuple[str, str, str]  # manager, operation (Apply or Update), subresource
 Obj = dict[str, Any]
@@ -44,6 +54,7 @@ def with_owners(obj: Obj, owners: dict[Owner, set[Path]], before: Obj | None) ->
             entry |= {"fieldsType": "FieldsV1", "fieldsV1": fields}
             entry |= {"subresource": subresource} if subresource else {}
         entries.append(entry)
+    entries.sort(key=lambda e: (e["operation"], e.get("time", ""), e["manager"], e.get("subresource", "")))
     return {**obj, "metadata": {**obj["metadata"], "managedFields": entries}}
 
 
@@ -52,44 +63,39 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def record_update(before: Obj | None, after: Obj, manager: str, subresource: str) -> Obj:
+def record_update(before: Obj | None, after: Obj, told: Type, manager: str, subresource: str) -> Obj:
     """`after` with the fields that changed owned by the manager that changed them."""
-    old = paths_of(before, subresource) if before else {}
-    new = paths_of(after, subresource)
-    changed = {path for path, value in new.items() if path not in old or old[path] != value}
-    touched = changed | (old.keys() - new.keys())
     # Managed fields sent along are obeyed: so clients hand over ownership (kubectl after a client-side apply).
     owners = owners_of(after) if "managedFields" in after["metadata"] else owners_of(before)
-    if touched:
-        mine = (manager, "Update", subresource)
-        for owner, paths in owners.items():
-            if (owner[2] == "status") == (subresource == "status") and owner != mine:
-                owners[owner] = paths - touched
-        owners[mine] = (owners.get(mine, set()) - (old.keys() - new.keys())) | changed
+    changed = changes(before, after, told, subresource)
+    mine = (manager, "Update", subresource)
+    for owner, paths in owners.items():
+        if owner != mine:
+            owners[owner] = paths - changed.written - changed.removed
+    owners[mine] = (owners.get(mine, set()) - changed.removed) | changed.written
     return with_owners(after, owners, before)
 
 
-def apply(before: Obj | None, wanted: Obj, manager: str, force: bool, subresource: str) -> Obj:
+def apply(before: Obj | None, wanted: Obj, told: Type, manager: str, force: bool, subresource: str) -> Obj:
     """What server-side apply makes of an object.
 
     Raises: StatusError 409 naming every field that another manager owns with another value; `force` takes them.
     """
     mine = (manager, "Apply", subresource)
     owners = owners_of(before)
-    asked = paths_of(wanted, subresource)
-    had = paths_of(before, subresource) if before else {}
-    differing = {path for path, value in asked.items() if path in had and had[path] != value}
-    conflicts = {owner: paths & differing for owner, paths in owners.items() if owner != mine and paths & differing}
+    asked = fields_of(wanted, told, subresource)
+    merged = merge_applied(before or {}, _part(wanted, subresource), told)
+    changed = changes(before, merged, told, subresource).written if before else set()
+    conflicts = {owner: paths & changed for owner, paths in owners.items() if owner != mine and paths & changed}
     if conflicts and not force:
         raise _conflict(conflicts, wanted["apiVersion"])
     for owner, paths in conflicts.items():
         owners[owner] = owners[owner] - paths
     dropped = owners.get(mine, set()) - asked.keys() - _owned_by_others(owners, mine)
-    merged = merge_applied(before or {}, _part(wanted, subresource))
     # Items before their fields: without its key an item could no longer be found.
     for path in sorted(dropped, key=len):
         if not names_an_item(path) or path[:-1] in dropped:
-            merged = remove_path(merged, path)
+            merged = remove_path(merged, path, told)
     owners[mine] = set(asked)
     if before is None:
         merged = {**merged, "metadata": {k: v for k, v in merged["metadata"].items() if k != "managedFields"}}
@@ -114,26 +120,27 @@ def _owned_by_others(owners: dict[Owner, set[Path]], mine: Owner) -> set[Path]:
     return kept
 
 
-def merge_applied(live: Any, wanted: Any, field: str = "") -> Any:
+def merge_applied(live: Any, wanted: Any, told: Type) -> Any:
     """`wanted` laid over `live`: maps merge, keyed lists merge by key, sets unite, all else replaces."""
-    if isinstance(wanted, dict) and isinstance(live, dict) and field not in ATOMIC_MAPS:
+    if not told.separable:
+        return wanted
+    if isinstance(wanted, dict) and isinstance(live, dict):
         merged = dict(live)
         for key, value in wanted.items():
-            merged[key] = merge_applied(live.get(key), value, key)
+            merged[key] = merge_applied(live.get(key), value, told.field(key) or ANY)
         return merged
     if isinstance(wanted, list) and isinstance(live, list):
-        if field in SETS:
+        if told.unique:
             return live + [item for item in wanted if item not in live]
-        keys = keys_of(field, wanted)
-        if keys and keys_of(field, live):
-            return _merge_items(live, wanted, keys)
+        if told.keys:
+            return _merge_items(live, wanted, told)
     return wanted
 
 
-def _merge_items(live: list[Obj], wanted: list[Obj], keys: tuple[str, ...]) -> list[Obj]:
+def _merge_items(live: list[Obj], wanted: list[Obj], told: Type) -> list[Obj]:
     """The order asked for, then what only the live object has."""
-    have = {identity(item, keys): item for item in live}
-    merged = [merge_applied(have.pop(identity(item, keys), {}), item) for item in wanted]
+    have = {item_step(item, told): item for item in live}
+    merged = [merge_applied(have.pop(item_step(item, told), {}), item, told.items) for item in wanted]
     return merged + list(have.values())
 
 

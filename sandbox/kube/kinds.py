@@ -28,6 +28,7 @@ class Resource:
     subresources: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ALL_VERBS
     custom: bool = False
+    schema: Any = None  # of a custom one: its type, as its definition says
 
     @property
     def key(self) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from sandbox.kube.defaults import set_defaults
 from sandbox.kube.errors import already_exists, bad_request, conflict, invalid, not_found
 from sandbox.kube.kinds import Kinds, Resource
 from sandbox.kube.store import Event, Store
+from sandbox.kube.types import type_of
 from sandbox.kube.validation import check_shape, validate
 
 Obj = dict[str, Any]
@@ -81,7 +82,7 @@ class Objects:
         obj = self._new(resource, namespace, body)
         obj["metadata"].pop("managedFields", None)
         self._prepare(resource, obj, None)
-        return self._insert(resource, ownership.record_update(None, obj, manager, ""), dry_run)
+        return self._insert(resource, ownership.record_update(None, obj, type_of(resource), manager, ""), dry_run)
 
     def update(
         self,
@@ -107,7 +108,8 @@ class Objects:
             raise conflict(*resource.key, name, why)
         new = self._successor(resource, old, body, subresource)
         self._prepare(resource, new, old)
-        return self._replace(resource, old, ownership.record_update(old, new, manager, subresource), dry_run)
+        new = ownership.record_update(old, new, type_of(resource), manager, subresource)
+        return self._replace(resource, old, new, dry_run)
 
     def patch(
         self,
@@ -154,10 +156,10 @@ class Objects:
         if old is None:
             if subresource:
                 raise not_found(*resource.key, name)
-            new = self._new(resource, namespace, ownership.apply(None, body, manager, force, ""))
+            new = self._new(resource, namespace, ownership.apply(None, body, type_of(resource), manager, force, ""))
             self._prepare(resource, new, None)
             return self._insert(resource, new, dry_run), True
-        applied = ownership.apply(old, body, manager, force, subresource)
+        applied = ownership.apply(old, body, type_of(resource), manager, force, subresource)
         new = self._successor(resource, old, applied, subresource)
         self._prepare(resource, new, old)
         return self._replace(resource, old, new, dry_run), False

@@ -8,7 +8,7 @@ import jsonpatch
 import jsonpointer
 
 from sandbox.kube.errors import StatusError, bad_request
-from sandbox.kube.lists import SETS, identity, keys_of
+from sandbox.kube.types import ANY, Type
 
 _DIRECTIVES = ("$patch", "$retainKeys", "$setElementOrder/", "$deleteFromPrimitiveList/")
 
@@ -35,7 +35,7 @@ def merge_patch(value: Any, patch: Any) -> Any:
     return merged
 
 
-def strategic_merge(value: Any, patch: dict[str, Any]) -> dict[str, Any]:
+def strategic_merge(value: Any, patch: dict[str, Any], told: Type) -> dict[str, Any]:
     """As merge patch, but lists whose items have a key merge by it; directives ($patch, $retainKeys, …) are obeyed."""
     if patch.get("$patch") == "replace":
         return {k: v for k, v in patch.items() if k != "$patch"}
@@ -49,50 +49,47 @@ def strategic_merge(value: Any, patch: dict[str, Any]) -> dict[str, Any]:
     for key, change in patch.items():
         if key.startswith(_DIRECTIVES):
             continue
+        inner = told.field(key) or ANY
         if change is None or (isinstance(change, dict) and change.get("$patch") == "delete"):
             merged.pop(key, None)
         elif isinstance(change, dict):
-            merged[key] = strategic_merge(merged.get(key), change)
+            merged[key] = strategic_merge(merged.get(key), change, inner)
         elif isinstance(change, list):
-            merged[key] = _merge_lists(key, merged.get(key) or [], change)
+            merged[key] = _merge_lists(merged.get(key) or [], change, inner)
         else:
             merged[key] = change
     for key, order in patch.items():
         if key.startswith("$setElementOrder/"):
             field = key.partition("/")[2]
             if isinstance(merged.get(field), list):
-                merged[field] = _in_order(field, merged[field], order)
+                merged[field] = _in_order(merged[field], order, told.field(field) or ANY)
     return merged
 
 
-def _merge_lists(field: str, items: list[Any], changes: list[Any]) -> list[Any]:
-    if field in SETS:
+def _merge_lists(items: list[Any], changes: list[Any], told: Type) -> list[Any]:
+    if told.merge == "":
         return items + [item for item in changes if item not in items]
     directives = [c for c in changes if isinstance(c, dict) and "$patch" in c]
     if any(c["$patch"] == "replace" for c in directives):
         return [c for c in changes if c not in directives]
-    keys = keys_of(field, items or [c for c in changes if c not in directives])
-    if keys is None:
+    if told.merge is None:
         return changes
-    merged = {identity(item, keys): item for item in items}
+    merged = {item.get(told.merge): item for item in items}
     for change in changes:
-        if keys[0] not in change:
-            raise bad_request(f"map: {change} does not contain declared merge key: {keys[0]}")
-        mark = identity(change, keys)
+        if told.merge not in change:
+            raise bad_request(f"map: {change} does not contain declared merge key: {told.merge}")
+        mark = change[told.merge]
         if change.get("$patch") == "delete":
             merged.pop(mark, None)
         else:
-            merged[mark] = strategic_merge(merged.get(mark), change)
+            merged[mark] = strategic_merge(merged.get(mark), change, told.items)
     return list(merged.values())
 
 
-def _in_order(field: str, items: list[Any], order: list[Any]) -> list[Any]:
+def _in_order(items: list[Any], order: list[Any], told: Type) -> list[Any]:
     """Items as `order` lists them; those it does not name keep their place behind."""
-    named = [item for item in order if isinstance(item, dict)]
-    keys = keys_of(field, items)
-    if keys is None or not named:
+    if not told.merge:
         places = {repr(item): place for place, item in enumerate(order)}
         return sorted(items, key=lambda item: places.get(repr(item), len(order)))
-    keys = tuple(key for key in keys if key in named[0]) or keys
-    ranks = {identity(item, keys): place for place, item in enumerate(named)}
-    return sorted(items, key=lambda item: ranks.get(identity(item, keys), len(order)))
+    ranks = {item[told.merge]: place for place, item in enumerate(order)}
+    return sorted(items, key=lambda item: ranks.get(item.get(told.merge), len(order)))

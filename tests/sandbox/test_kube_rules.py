@@ -23,6 +23,9 @@ from sandbox.kube.patches import json_patch, merge_patch, strategic_merge
 from sandbox.kube.pod_words import pod_status
 from sandbox.kube.selectors import field_selector, label_selector, matches_labels
 from sandbox.kube.store import Store
+from sandbox.kube.types import ANY, META, built_in, read
+
+SERVICE = built_in("", "v1", "Service")
 
 Obj = dict[str, Any]
 
@@ -141,14 +144,16 @@ def test_strategic_merge_knows_what_tells_items_apart() -> None:
     live = {"containers": [{"name": "a", "image": "1", "env": [{"name": "X", "value": "1"}]}, {"name": "b"}]}
     change = {"containers": [{"name": "a", "image": "2", "env": [{"name": "Y", "value": "2"}]}]}
     first = {"name": "a", "image": "2", "env": [{"name": "X", "value": "1"}, {"name": "Y", "value": "2"}]}
-    assert strategic_merge(live, change) == {"containers": [first, {"name": "b"}]}
-    assert strategic_merge(live, {"containers": [{"name": "a", "$patch": "delete"}]}) == {"containers": [{"name": "b"}]}
+    assert strategic_merge(live, change, read("core.v1.PodSpec")) == {"containers": [first, {"name": "b"}]}
+    assert strategic_merge(live, {"containers": [{"name": "a", "$patch": "delete"}]}, read("core.v1.PodSpec")) == {
+        "containers": [{"name": "b"}]
+    }
     ordered = {"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}]}
-    assert [c["name"] for c in strategic_merge(live, ordered)["containers"]] == ["b", "a"]
-    assert strategic_merge({"finalizers": ["x", "y"]}, {"$deleteFromPrimitiveList/finalizers": ["x"]}) == {
+    assert [c["name"] for c in strategic_merge(live, ordered, read("core.v1.PodSpec"))["containers"]] == ["b", "a"]
+    assert strategic_merge({"finalizers": ["x", "y"]}, {"$deleteFromPrimitiveList/finalizers": ["x"]}, read(META)) == {
         "finalizers": ["y"]
     }
-    assert strategic_merge({"a": {"b": 1, "c": 2}}, {"a": {"$retainKeys": ["c"], "c": 3}}) == {"a": {"c": 3}}
+    assert strategic_merge({"a": {"b": 1, "c": 2}}, {"a": {"$retainKeys": ["c"], "c": 3}}, ANY) == {"a": {"c": 3}}
 
 
 def service(**spec: Any) -> Obj:
@@ -156,40 +161,42 @@ def service(**spec: Any) -> Obj:
 
 
 def test_apply_conflicts_name_field_and_owner() -> None:
-    live = apply(None, service(loadBalancerIP="192.0.2.1", type="LoadBalancer"), "helm", force=False, subresource="")
+    live = apply(
+        None, service(loadBalancerIP="192.0.2.1", type="LoadBalancer"), SERVICE, "helm", force=False, subresource=""
+    )
     patched = {**live, "spec": {**live["spec"], "loadBalancerIP": "192.0.2.2"}}
-    live = record_update(live, patched, "kubectl-patch", "")
+    live = record_update(live, patched, SERVICE, "kubectl-patch", "")
     wanted = service(loadBalancerIP="192.0.2.3", type="LoadBalancer")
     with pytest.raises(StatusError) as refused:
-        apply(live, wanted, "helm", force=False, subresource="")
+        apply(live, wanted, SERVICE, "helm", force=False, subresource="")
     told = 'Apply failed with 1 conflict: conflict with "kubectl-patch" using v1: .spec.loadBalancerIP'
     assert (refused.value.code, refused.value.message) == (409, told)
-    forced = apply(live, wanted, "helm", force=True, subresource="")
+    forced = apply(live, wanted, SERVICE, "helm", force=True, subresource="")
     assert forced["spec"]["loadBalancerIP"] == "192.0.2.3"
     assert [m["manager"] for m in forced["metadata"]["managedFields"]] == ["helm"]
 
 
 def test_apply_takes_away_what_it_no_longer_asks_for_and_nobody_else_owns() -> None:
     ports = [{"name": "a", "port": 1}, {"name": "b", "port": 2}]
-    live = apply(None, service(ports=ports, externalName="x"), "helm", force=False, subresource="")
-    live = record_update(live, {**live, "spec": {**live["spec"], "sessionAffinity": "None"}}, "other", "")
-    after = apply(live, service(ports=ports[1:]), "helm", force=False, subresource="")
+    live = apply(None, service(ports=ports, externalName="x"), SERVICE, "helm", force=False, subresource="")
+    live = record_update(live, {**live, "spec": {**live["spec"], "sessionAffinity": "None"}}, SERVICE, "other", "")
+    after = apply(live, service(ports=ports[1:]), SERVICE, "helm", force=False, subresource="")
     assert after["spec"] == {"ports": [{"name": "b", "port": 2}], "sessionAffinity": "None"}
 
 
 def test_an_item_stays_while_somebody_else_owns_a_field_of_it() -> None:
     ports = [{"name": "a", "port": 1}, {"name": "b", "port": 2}]
-    live = apply(None, service(ports=ports), "helm", force=False, subresource="")
+    live = apply(None, service(ports=ports), SERVICE, "helm", force=False, subresource="")
     numbered = {**live, "spec": {"ports": [{**ports[0], "nodePort": 30000}, ports[1]]}}
-    live = record_update(live, numbered, "other", "")
-    after = apply(live, service(ports=ports[1:]), "helm", force=False, subresource="")
+    live = record_update(live, numbered, SERVICE, "other", "")
+    after = apply(live, service(ports=ports[1:]), SERVICE, "helm", force=False, subresource="")
     assert after["spec"]["ports"] == [{"name": "b", "port": 2}, {"port": 1, "nodePort": 30000}]
 
 
 def test_an_apply_that_changes_nothing_leaves_the_owners_alone() -> None:
-    live = apply(None, service(type="ClusterIP"), "helm", force=False, subresource="")
+    live = apply(None, service(type="ClusterIP"), SERVICE, "helm", force=False, subresource="")
     live["metadata"]["managedFields"][0]["time"] = "2026-01-01T00:00:00Z"
-    assert apply(live, service(type="ClusterIP"), "helm", force=False, subresource="") == live
+    assert apply(live, service(type="ClusterIP"), SERVICE, "helm", force=False, subresource="") == live
 
 
 def test_the_log_of_events_ends_somewhere() -> None:
