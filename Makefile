@@ -6,7 +6,7 @@ UV_VERSION := 0.13.9
 LOCK_OPTIONS := -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help install images demo test test-contract test-matrix bench lint lock clean
+.PHONY: help install images demo test test-contract test-real test-matrix bench lint lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,9 @@ test: install ## the tests; need neither root nor, once installed, a network
 
 test-contract: ## the sandbox against real services, where the environment names them (CONTRIBUTING.md)
 	$(BIN)/pytest tests/contract
+
+test-real: install ## the whole runbook on real services: MAGNUMHUB_TEST_CLOUD is a clouds.yaml entry (tests/real/conftest.py)
+	$(BIN)/pytest tests/real --disable-warnings
 
 test-matrix: ## kills, faults, repeats; PART=provision runs one part
 	$(BIN)/pytest -n 2 --dist loadfile tests/matrix $(if $(PART),-k $(PART))
