@@ -145,7 +145,7 @@ class Machines:
     ) -> subprocess.Popen[bytes]:
         user = "system:cloud-controller-manager"
         project = self._cloud.store.get("project", cluster["project_id"])["name"]
-        network = self._cloud.store.find("network", cluster["fixed_network"])
+        network = self._cloud.store.find("network", cluster["fixed_network"], project_id=cluster["project_id"])
         subnet = self._cloud.store.list("subnet", network_id=network["id"])[0]
         arguments = [
             f"--kubeconfig={self._kubeconfig(cluster, running, 'load-balancer', user, _ADMINS, master)}",

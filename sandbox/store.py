@@ -52,7 +52,7 @@ class Store:
         """The resource with this id.
 
         Args:
-            project_id: only if it is this project's or shared with it.
+            project_id: only if it is this project's or shared with all (`_shared`).
         """
         resource = self._kinds[kind].get(ident)
         if resource is None or not _visible(resource, project_id):
@@ -109,7 +109,7 @@ def public(resource: Resource) -> Resource:
 
 
 def _visible(resource: Resource, project_id: str | None) -> bool:
-    return project_id is None or resource.get("project_id", project_id) == project_id or bool(resource.get("shared"))
+    return project_id is None or resource.get("project_id", project_id) == project_id or bool(resource.get("_shared"))
 
 
 def matches(resource: Resource, filters: Iterable[tuple[str, str]]) -> bool:

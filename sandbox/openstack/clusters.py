@@ -200,7 +200,7 @@ class Clusters:
 
 def _heat_servers(cloud: Cloud, cluster: Resource, template: Resource) -> None:
     """Masters and nodes called STACK-master-N and STACK-node-N, each with a floating IP where the template says so."""
-    network = cloud.store.find("network", cluster["fixed_network"])
+    network = cloud.store.find("network", cluster["fixed_network"], project_id=cluster["project_id"])
     external = cloud.store.find("network", template["external_network_id"])
     for role in ("master", "node"):
         names = [f"{cluster['stack_id']}-{role}-{number}" for number in range(cluster[f"{role}_count"])]
@@ -217,7 +217,7 @@ def _heat_servers(cloud: Cloud, cluster: Resource, template: Resource) -> None:
 
 def _capi_servers(cloud: Cloud, cluster: Resource, template: Resource) -> None:
     """Machines as Cluster API names them, and the API behind a load balancer with a floating IP."""
-    network = cloud.store.find("network", cluster["fixed_network"])
+    network = cloud.store.find("network", cluster["fixed_network"], project_id=cluster["project_id"])
     external = cloud.store.find("network", template["external_network_id"])
     stem = f"{cluster['name'][:30]}-{_short_id(5)}"
     cluster["stack_id"] = stem
@@ -243,15 +243,9 @@ def _capi_servers(cloud: Cloud, cluster: Resource, template: Resource) -> None:
 
 
 def _make_servers(cloud: Cloud, cluster: Resource, network: Resource, role: str, names: list[str]) -> list[Resource]:
-    group = cloud.store.create(
-        "security_group",
-        name=f"{cluster['stack_id']}-secgroup_kube_{role}",
-        description="",
-        project_id=cluster["project_id"],
-        tenant_id=cluster["project_id"],
-        _cluster_id=cluster["id"],
-        security_group_rules=[],
-        tags=[],
+    kind = {"master": "master", "node": "minion"}[role]
+    group = neutron.create_security_group(
+        cloud, f"{cluster['stack_id']}-secgroup_kube_{kind}", cluster["project_id"], _cluster_id=cluster["id"]
     )
     flavor = cloud.store.find("flavor", cluster["master_flavor_id" if role == "master" else "flavor_id"])
     keypairs = cloud.store.list("keypair", name=cluster["keypair"], user_id=cluster["user_id"])
@@ -267,7 +261,7 @@ def _make_servers(cloud: Cloud, cluster: Resource, network: Resource, role: str,
             project_id=cluster["project_id"],
             _cluster_id=cluster["id"],
             _role=role,
-            security_groups=[group["name"]],
+            security_group=group,
         )
         for name in names
     ]

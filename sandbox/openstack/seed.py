@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sandbox.cloud import Cloud
-from sandbox.openstack import neutron, nova
+from sandbox.openstack import glance, neutron, nova
 from sandbox.openstack.clusters import CAPI, HEAT
 from sandbox.store import Resource
 
@@ -57,17 +57,7 @@ def seed(cloud: Cloud, credentials: Credentials) -> None:
         nova.create_keypair(cloud, user["project_ids"][0], user["id"], "default", credentials.public_key)
     for name, cores, memory_gib in _FLAVORS:
         store.create("flavor", name=name, vcpus=cores, ram=memory_gib * 1024, disk=20 * cores)
-    store.create(
-        "image",
-        name="fedora-coreos-41",
-        os_distro="fedora-coreos",
-        status="active",
-        visibility="public",
-        size=300,
-        disk_format="qcow2",
-        container_format="bare",
-        tags=[],
-    )
+    glance.create_image(cloud, "fedora-coreos-41", projects["other"]["id"], "fedora-coreos")
     _networks(cloud, projects)
     _templates(cloud, projects)
 
@@ -89,67 +79,30 @@ def _application_credential(cloud: Cloud, user: Resource, project: Resource, cre
 
 
 def _networks(cloud: Cloud, projects: dict[str, Resource]) -> None:
+    """An external and a provider network for all; an internal one and a router for each project."""
     addresses = cloud.addresses
     owner = projects["other"]["id"]
-    external = _network(cloud, "public", addresses.external, owner, external=True)
-    router = cloud.store.create(
-        "router",
-        name="router",
-        project_id=owner,
-        tenant_id=owner,
-        shared=True,
-        status="ACTIVE",
-        admin_state_up=True,
-        external_gateway_info={"network_id": external["id"], "enable_snat": True},
-        tags=[],
-    )
-    for name, cidr in (("internal", addresses.internal), ("provider", addresses.provider)):
-        network = _network(cloud, name, cidr, owner, external=False)
-        gateway = cloud.store.list("subnet", network_id=network["id"])[0]
-        neutron.create_port(
-            cloud,
-            network,
-            owner,
-            device_id=router["id"],
-            device_owner="network:router_interface",
-            fixed_ips=[{"subnet_id": gateway["id"], "ip_address": gateway["gateway_ip"]}],
-        )
+    external = neutron.create_network(cloud, "public", addresses.external, owner, external=True)
+    provider = neutron.create_network(cloud, "provider", addresses.provider, owner, shared=True)
+    for number, project in enumerate(projects.values()):
+        gateway = str(ipaddress.ip_network(addresses.external)[2 + number])
+        router = neutron.create_router(cloud, "router", project["id"], external=external, gateway_address=gateway)
+        internal = neutron.create_network(cloud, "internal", addresses.internal, project["id"])
+        _router_port(cloud, router, internal)
+    _router_port(cloud, router, provider)
 
 
-def _network(cloud: Cloud, name: str, cidr: str, project_id: str, *, external: bool) -> Resource:
-    hosts = ipaddress.ip_network(cidr)
-    network = cloud.store.create(
-        "network",
-        name=name,
-        project_id=project_id,
-        tenant_id=project_id,
-        shared=True,
-        admin_state_up=True,
-        status="ACTIVE",
-        mtu=1500,
-        subnets=[],
-        description="",
-        tags=[],
-        **{"router:external": external},
+def _router_port(cloud: Cloud, router: Resource, network: Resource) -> None:
+    subnet = cloud.store.get("subnet", network["subnets"][0])
+    neutron.create_port(
+        cloud,
+        network,
+        router["project_id"],
+        device_id=router["id"],
+        device_owner="network:router_interface",
+        status="DOWN",
+        fixed_ips=[{"subnet_id": subnet["id"], "ip_address": subnet["gateway_ip"]}],
     )
-    subnet = cloud.store.create(
-        "subnet",
-        name=f"{name}-subnet",
-        project_id=project_id,
-        tenant_id=project_id,
-        shared=True,
-        network_id=network["id"],
-        ip_version=4,
-        cidr=cidr,
-        gateway_ip=str(hosts[1]),
-        enable_dhcp=not external,
-        allocation_pools=[{"start": str(hosts[10]), "end": str(hosts[250])}],
-        dns_nameservers=[],
-        host_routes=[],
-        tags=[],
-    )
-    network["subnets"] = [subnet["id"]]
-    return network
 
 
 def _templates(cloud: Cloud, projects: dict[str, Resource]) -> None:
