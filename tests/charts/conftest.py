@@ -35,9 +35,13 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return True if not FOLDER and collection_path.is_relative_to(_HERE) else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if FOLDER and not KUBECONFIG and any(item.path.is_relative_to(_HERE) for item in items):
+def pytest_configure() -> None:
+    if not FOLDER:
+        return
+    if not KUBECONFIG:
         raise pytest.UsageError("MAGNUMHUB_TEST_CHARTS is set, MAGNUMHUB_TEST_KUBECONFIG is not: there is no API")
+    if not given():
+        raise pytest.UsageError(f"MAGNUMHUB_TEST_CHARTS: there is no archive (*.tgz) of a chart in {FOLDER}")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
