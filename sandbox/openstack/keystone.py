@@ -135,6 +135,8 @@ def _audit_id() -> str:
 
 
 def _by_password(cloud: Cloud, given: dict[str, Any]) -> Resource:
+    if "name" in given:
+        _check_domain(_part(given, "domain", "user"))
     for user in cloud.store.list("user"):
         if given.get("id", user["id"]) == user["id"] and given.get("name", user["name"]) == user["name"]:
             if given.get("password") == user["password"]:
@@ -154,13 +156,18 @@ def _asked_project(cloud: Cloud, asked: dict[str, Any] | None, user: Resource) -
     if asked is None:
         return None
     if "name" in asked:
-        _part(asked, "domain", "project")
+        _check_domain(_part(asked, "domain", "project"))
     for project in cloud.store.list("project"):
         if asked.get("id", project["id"]) == project["id"] and asked.get("name", project["name"]) == project["name"]:
             if project["id"] in user["project_ids"]:
                 return project
             break
     raise _refused()
+
+
+def _check_domain(given: dict[str, Any]) -> None:
+    if given.get("id", DOMAIN["id"]) != DOMAIN["id"] or given.get("name", DOMAIN["name"]) != DOMAIN["name"]:
+        raise _refused()
 
 
 def _refused() -> ApiError:

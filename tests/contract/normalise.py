@@ -40,7 +40,8 @@ class Normaliser:
     def value(self, value: Any) -> Any:
         """The value, with every string in it made comparable."""
         if isinstance(value, dict):
-            return {self.text(key): self.value(item) for key, item in value.items()}
+            # In the order of the keys: which id is the first must not hang on the order that a service writes them in.
+            return {self.text(key): self.value(item) for key, item in sorted(value.items())}
         if isinstance(value, list | tuple):
             return [self.value(item) for item in value]
         return self.text(value) if isinstance(value, str) else value

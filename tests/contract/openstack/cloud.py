@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from keystoneauth1.session import Session
@@ -16,6 +17,8 @@ from requests import Session as Requests
 from tests.contract import claims
 from tests.contract.evidence import Evidence
 from tests.contract.transcript import Transcript
+
+T = TypeVar("T")
 
 TYPES = {  # service -> its type in the catalog
     "keystone": "identity",
@@ -120,6 +123,20 @@ class Project:
             if str(reply.request.url).startswith(root) and path.startswith(prefix):
                 route = route_of(service, str(reply.request.method), path.removeprefix(prefix))
                 self.evidence.add(self.side, service, route, reply.status_code)
+
+
+def poll(look: Callable[[], T | None], what: str, limit_s: float = 60) -> T:
+    """The first thing that `look` finds.
+
+    Raises:
+        TimeoutError: nothing until the deadline.
+    """
+    give_up_s = time.monotonic() + limit_s
+    while (found := look()) is None:
+        if time.monotonic() > give_up_s:
+            raise TimeoutError(f"{what}: not within {limit_s} s")
+        time.sleep(0.1)
+    return found
 
 
 @dataclass
