@@ -12,6 +12,8 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +53,11 @@ def packed_charts() -> dict[str, bytes]:
 
 
 def pack(
-    folder: Path, version: str, app_version: str, without: tuple[str, ...] | list[str] = ()
+    folder: Path,
+    version: str,
+    app_version: str,
+    without: Sequence[str] = (),
+    schema: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Any], bytes]:
     """One version of a chart as its Chart.yaml and the archive that helm installs.
 
@@ -60,20 +66,21 @@ def pack(
         version: of the chart.
         app_version: of what the chart installs.
         without: dotted paths of values that this version does not know.
+        schema: dotted path of a value to what this version's schema says of it.
     """
     metadata = yaml.safe_load((folder / "Chart.yaml").read_text()) | {"version": version, "appVersion": app_version}
-    schema = json.loads((folder / "values.schema.json").read_text())
+    rules = json.loads((folder / "values.schema.json").read_text())
     values = yaml.safe_load((folder / "values.yaml").read_text())
     for path in without:
         *parents, key = path.split(".")
-        in_schema, in_values = schema["properties"], values
-        for name in parents:
-            in_schema, in_values = in_schema[name]["properties"], in_values[name]
-        del in_schema[key], in_values[key]
+        del _rules_below(rules, parents)[key], reduce(lambda below, name: below[name], parents, values)[key]
+    for path, rule in (schema or {}).items():
+        *parents, key = path.split(".")
+        _rules_below(rules, parents)[key] = rule
     changed = {
         folder / "Chart.yaml": yaml.safe_dump(metadata, sort_keys=False).encode(),
         folder / "values.yaml": yaml.safe_dump(values, sort_keys=False).encode(),
-        folder / "values.schema.json": json.dumps(schema).encode(),
+        folder / "values.schema.json": json.dumps(rules).encode(),
     }
     tar_bytes = io.BytesIO()
     with tarfile.open(fileobj=tar_bytes, mode="w", format=tarfile.USTAR_FORMAT) as archive:
@@ -83,3 +90,8 @@ def pack(
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
     return metadata, gzip.compress(tar_bytes.getvalue(), mtime=0)
+
+
+def _rules_below(rules: dict[str, Any], parents: Sequence[str]) -> dict[str, Any]:
+    """What a JSON Schema says of the keys under a path."""
+    return reduce(lambda below, name: below[name]["properties"], parents, rules["properties"])

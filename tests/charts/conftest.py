@@ -27,6 +27,13 @@ _HERE = Path(__file__).parent
 
 
 @cache
+def sandboxs() -> set[tuple[str, str]]:
+    """Chart and version of the sandbox's own."""
+    names = [Path(name).name.removesuffix(".tgz") for name in packed_charts() if name.endswith(".tgz")]
+    return {(chart, name.removeprefix(f"{chart}-")) for chart in CHARTS for name in names if name.startswith(chart)}
+
+
+@cache
 def given() -> list[Given]:
     return read_folder(Path(FOLDER)) if FOLDER else []
 
@@ -61,13 +68,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`chart`: every archive. `set_up`: those that values are composed for, wherever they run; `gateway`: of these the
-    gateway's. `fitting`: those of them that the API's Kubernetes is in range of. `refused`: all others."""
+    """Which archives a test is run for, by the name of its argument."""
     wanted: dict[str, Callable[[Given], bool]] = {
         "chart": lambda each: True,
+        # Those that values are composed for, wherever they run.
         "set_up": lambda each: each.is_set_up,
-        "hub": lambda each: each.is_set_up and each.chart == "jupyterhub",
         "gateway": lambda each: each.is_set_up and each.chart == "dask-gateway",
+        # Those that the sandbox has a chart of as well.
+        "twinned": lambda each: (each.chart, each.version) in sandboxs(),
+        # Those that the API's Kubernetes is in range of, and all others.
         "fitting": lambda each: each.fits(kubernetes_version()),
         "refused": lambda each: not each.fits(kubernetes_version()),
     }
@@ -109,20 +118,29 @@ def kubeconfig() -> str:
 
 
 @pytest.fixture(scope="session")
-def partner(tmp_path_factory: pytest.TempPathFactory) -> Partner:
-    """What a chart is installed beside: the folder's newest of the other one, else the sandbox's."""
+def sandbox_charts(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Given]:
+    """The sandbox's own charts, by name and version; the newest of each first."""
     folder = tmp_path_factory.mktemp("sandbox")
+    packed = {}
+    for name, content in packed_charts().items():
+        if name.endswith(".tgz"):
+            path = folder / Path(name).name
+            path.write_bytes(content)
+            archive = read_archive(content)
+            chart = next(each for each in CHARTS if each == archive.name)
+            packed[chart, archive.version] = Given(path, chart, archive)
+    return packed
+
+
+@pytest.fixture(scope="session")
+def partner(sandbox_charts: dict[tuple[str, str], Given]) -> Partner:
+    """What a chart is installed beside: the folder's newest of the other one, else the sandbox's."""
 
     @cache
     def of(chart: ChartName) -> Given:
         there = [each for each in of_chart(given(), other_chart(chart)) if each.is_set_up]
-        return there[-1] if there else _sandboxs(other_chart(chart), folder)
+        return (
+            there[-1] if there else next(each for each in sandbox_charts.values() if each.chart == other_chart(chart))
+        )
 
     return lambda each: of(each.chart)
-
-
-def _sandboxs(chart: ChartName, folder: Path) -> Given:
-    name, content = next(item for item in packed_charts().items() if item[0].startswith(f"{chart}/{chart}-"))
-    path = folder / Path(name).name
-    path.write_bytes(content)
-    return Given(path, chart, read_archive(content))
