@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,8 @@ def _knows(words: list[str]) -> None:
         assert path in {"state", "faults", "reset"}
         if path == "faults":
             apply(Faults(), json.loads(arguments[arguments.index("-d") + 1]))
+    elif program == "python" and arguments[0] == "-m":
+        assert find_spec(arguments[1])
     else:
         assert program in NOT_OURS
 
