@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 from prefect import task
 
 from blocks.cloud import cloud_of
 from magnumhub.domain.ground import Ground
 from magnumhub.domain.results import MagnumCluster
 from magnumhub.domain.spec import Site
+from magnumhub.kube.client import preload
 from magnumhub.openstack import clusters
 from tasks.policy import ACT, OBSERVE
 from tasks.progress import stage
@@ -41,6 +44,8 @@ def wait_for_cluster(site: Site, magnum_cluster: MagnumCluster) -> MagnumCluster
         FailedError: Magnum's reason and its faults, and those of the servers.
         DeadlineError: `cluster.create_timeout_min` is over; says what was last seen.
     """
+    # The stages after this one ask Kubernetes; here there is time to load its client.
+    threading.Thread(target=preload, name="preload", daemon=True).start()
     with stage("cluster wait") as report, cloud_of(site) as cloud:
         return clusters.wait(
             cloud.magnum,

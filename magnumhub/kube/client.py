@@ -116,6 +116,15 @@ class Kube:
         return self.api_client.sanitize_for_serialization(thing)
 
 
+def preload() -> None:
+    """Import what the first calls need, which takes 2 to 3 s of a core: for a thread, while something is waited for.
+
+    Safe to repeat: does nothing then.
+    """
+    for part in ("CoreV1Api", "AppsV1Api", "StorageV1Api", "CoordinationV1Api", "ApiextensionsV1Api", "VersionApi"):
+        getattr(client, part)
+
+
 @contextmanager
 def kube_client(credentials: KubeCredentials, *, timeout_s: float = 30) -> Iterator[Kube]:
     """Speak to the API; nothing is asked before the first call.

@@ -13,6 +13,8 @@ from magnumhub.domain.results import Report
 
 How = Literal["open", "refused", "timeout", "no_route", "unknown_name"]
 
+_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 1.0
+
 _MEANING: dict[How, str] = {
     "open": "it answers",
     "refused": "the machine answers and nothing listens there: it is still starting, or the service is down",
@@ -65,7 +67,7 @@ def wait_until_open(host: str, port: int, *, what: str, deadline_s: float, repor
     Raises:
         DeadlineError: it does not; says how, and what that means.
     """
-    end, told = time.monotonic() + deadline_s, ""
+    end, told, pause_s = time.monotonic() + deadline_s, "", _SHORTEST_PAUSE_S
     while True:
         left = end - time.monotonic()
         seen = probe(host, port, timeout_s=max(0.2, min(5.0, left)))
@@ -80,4 +82,5 @@ def wait_until_open(host: str, port: int, *, what: str, deadline_s: float, repor
             told = seen.how
             report(f"{what}: {host} port {port}: {seen.how}: {seen.meaning}")
         # There is nothing to watch before a port is open.
-        time.sleep(min(1.0, max(0.0, end - time.monotonic())))
+        time.sleep(min(pause_s, max(0.0, end - time.monotonic())))
+        pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
