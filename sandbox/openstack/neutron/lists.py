@@ -83,15 +83,14 @@ def _page(call: Call, plural: str, found: list[Resource]) -> tuple[list[Resource
     if not limit:
         return found, {}
     shown = found[:limit]
-    links = []
+    links = [{"rel": "previous", "href": _href(call, shown[:1], page_reverse="True")}]
     if len(shown) == limit:
-        links.append({"rel": "next", "href": _href(call, shown[-1]["id"])})
-    if shown:
-        links.append({"rel": "previous", "href": _href(call, shown[0]["id"], page_reverse="True")})
-    return shown, {f"{plural}_links": links} if links else {}
+        links.insert(0, {"rel": "next", "href": _href(call, shown[-1:])})
+    return shown, {f"{plural}_links": links}
 
 
-def _href(call: Call, marker: str, **more: str) -> str:
+def _href(call: Call, at: list[Resource], **more: str) -> str:
     path = call.request.scope["path"].removeprefix(call.request.scope.get("root_path", "")).lstrip("/")
     kept = [(key, value) for key, value in call.query if key != "marker"]
-    return f"{call.cloud.url('network')}/{path}?{urlencode([*kept, ('marker', marker), *more.items()])}"
+    markers = [("marker", str(resource["id"])) for resource in at]
+    return f"{call.cloud.url('network')}/{path}?{urlencode([*kept, *markers, *more.items()])}"

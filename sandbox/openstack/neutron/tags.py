@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from starlette.responses import JSONResponse
+
 from sandbox.openstack.neutron import resources
 from sandbox.openstack.service import Answer, ApiError, Call, Handler
 from sandbox.store import NotFoundError, Resource
@@ -57,7 +59,7 @@ def _add(call: Call, kind: str) -> Answer:
     resource = _find(call, kind, "update")
     _check(call.path["tag"])
     _keep(call, kind, resource, [*resource["tags"], call.path["tag"]])
-    return 201, None
+    return JSONResponse(None, 201)
 
 
 def _remove(call: Call, kind: str) -> Answer:

@@ -67,6 +67,10 @@ class Project:
     connection: Connection
     evidence: Evidence
     roots: dict[str, str] = field(init=False)
+    # One for all requests: making one takes longer than most answers. No connection is used twice, as servers end them.
+    _http: httpx.Client = field(
+        default_factory=lambda: httpx.Client(timeout=60, limits=httpx.Limits(max_keepalive_connections=0)), repr=False
+    )
 
     def __post_init__(self) -> None:
         self.roots = {service: self._root(kind) for service, kind in TYPES.items()}
@@ -104,7 +108,7 @@ class Project:
         sent = {name: value for name, value in sent.items() if value}
         url = self.roots[service] + path
         payload: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
-        reply = httpx.request(method, url, params=query, headers=sent, timeout=60, **payload)
+        reply = self._http.request(method, url, params=query, headers=sent, **payload)
         self.evidence.add(self.side, service, route_of(service, method, path), reply.status_code)
         is_json = "json" in reply.headers.get("content-type", "")
         return Answer(reply.status_code, reply.json() if is_json else reply.text, reply.headers)

@@ -12,6 +12,7 @@ import yaml
 
 from tests.contract.evidence import Evidence
 from tests.contract.openstack.cloud import Project, Told
+from tests.contract.openstack.network import Network
 from tests.contract.transcript import Transcript
 from tests.support.sandbox import running_sandbox
 
@@ -72,3 +73,11 @@ def names(clouds: tuple[str, dict[str, dict]], project: Project) -> dict[str, st
 def told(project: Project, transcript: Transcript) -> Told:
     """The project, its answers written into the transcript."""
     return Told(project, transcript)
+
+
+@pytest.fixture
+def network(project: Project) -> Iterator[Network]:
+    """The project's network; what a test makes in it is taken away afterwards."""
+    network = Network(project)
+    yield network
+    network.clean()

@@ -1,0 +1,49 @@
+"""Neutron's quotas: a project's own, and what happens at the limit."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contract.openstack.cloud import Project, Told
+from tests.contract.openstack.comparable import by_type
+from tests.contract.openstack.network import FLOATING_IPS, Network
+
+LARGEST = 60
+
+
+def test_own(told: Told) -> None:
+    path = f"/v2.0/quotas/{told.project.project_id}"
+    limits = told.call("neutron", "GET", path, comparable=by_type("quota.*")).body["quota"]
+    answer = told.call("neutron", "GET", f"{path}/details", comparable=by_type("*.limit", "*.used"))
+    details = answer.body["quota"]
+    assert {name: told_of["limit"] for name, told_of in details.items()} == limits
+    assert all(limit == -1 or limit > 0 for limit in limits.values())
+
+
+def test_counted(told: Told, network: Network) -> None:
+    path = f"/v2.0/quotas/{told.project.project_id}/details"
+    before = told.project.call("neutron", "GET", path).body["quota"]
+    network.floating_ip()
+    network.port()
+    after = told.project.call("neutron", "GET", path).body["quota"]
+    grown = {name: after[name]["used"] - before[name]["used"] for name in after}
+    assert {name: by for name, by in grown.items() if by} == {"floatingip": 1, "port": 1}
+
+
+def test_of_others(told: Told, other: Project) -> None:
+    path = f"/v2.0/quotas/{other.project_id}"
+    assert told.call("neutron", "GET", path).status == 403
+    assert told.call("neutron", "GET", f"{path}/details").status == 403
+
+
+def test_used_up(told: Told, network: Network) -> None:
+    path = f"/v2.0/quotas/{told.project.project_id}/details"
+    quota = told.project.call("neutron", "GET", path).body["quota"]["floatingip"]
+    free = quota["limit"] - quota["used"]
+    if not 0 <= free <= LARGEST:
+        pytest.skip(f"{free} more floating IPs would have to be made to use the quota up")
+    for _ in range(free):
+        network.floating_ip()
+    body = {"floatingip": {"floating_network_id": network.external["id"]}}
+    refused = told.call("neutron", "POST", FLOATING_IPS, body)
+    assert (refused.status, refused.body["NeutronError"]["type"]) == (409, "OverQuota")
