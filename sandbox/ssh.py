@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import os
 import signal
 import socket
@@ -58,7 +59,7 @@ class Machine:
         self.folder = cloud.state_dir / "servers" / server["id"]
         self.home = self.folder / "home"
         self.key = asyncssh.import_public_key(server["public_key"])
-        self._host_keys = [asyncssh.generate_private_key(kind) for kind in _HOST_KEYS]
+        self._host_keys = _host_keys()
         self._starting: asyncio.Task[asyncssh.SSHAcceptor] | None = None
         self._connections: set[asyncssh.SSHServerConnection] = set()
         for folder in (self.home / "bin", self.home / "tmp", self.folder / "etc/kubernetes"):
@@ -93,7 +94,9 @@ class Machine:
         await asyncio.to_thread(processes.end_marked, SERVER_MARK, self._id)
 
     def admits(self, peer: str) -> bool:
-        return self._cloud.addresses.inside(peer)
+        """Machines on the internal network answer their neighbours only; the provider network is reached by all."""
+        plan = self._cloud.addresses
+        return plan.inside(peer) or ipaddress.ip_address(self.address) in ipaddress.ip_network(plan.provider)
 
     def joined(self, connection: asyncssh.SSHServerConnection) -> None:
         self._connections.add(connection)
@@ -148,6 +151,13 @@ class Machine:
             process.exit_with_signal(signal.Signals(-exit_code).name.removeprefix("SIG"), lang="")
         else:
             process.exit(exit_code)
+
+
+def _host_keys() -> list[asyncssh.SSHKeyPair]:
+    pairs = list(asyncssh.load_keypairs([asyncssh.generate_private_key(kind) for kind in _HOST_KEYS]))
+    for pair in pairs:
+        pair.host_key_algorithms = [name for name in pair.host_key_algorithms if name.decode() in _SIGNATURES]
+    return pairs
 
 
 def _of_session(process: asyncssh.SSHServerProcess[bytes]) -> Mapping[str, str]:
@@ -205,6 +215,8 @@ class _Login(asyncssh.SSHServer):
         return True
 
     def public_key_auth_supported(self) -> bool:
+        # Asked for after each refusal. paramiko requests the service again with its next key, which OpenSSH allows.
+        self._connection._next_service = b"ssh-userauth"
         return True
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
