@@ -73,9 +73,12 @@ class SSHShell:
 
     def run(self, command: str, *, timeout_s: float, check: bool = True) -> Finished:
         with self._limited(timeout_s, f"running `{command}`"):
-            result = self._connection().run(quoted("sh", "-c", command), hide=True, warn=True, in_stream=False)
+            connection = self._connection()
+            result = connection.run(quoted("sh", "-c", command), hide=True, warn=True, in_stream=False)
         if result.exited == -1:
-            raise TransientError(f"on {self.name}: the connection broke while running `{command}`")
+            # A server tells of a signal in a way that paramiko does not: both arrive as no exit code.
+            how = "the shell was killed" if connection.is_connected else "the connection broke"
+            raise TransientError(f"on {self.name}: {how} while running `{command}`")
         return checked(Finished(result.exited, result.stdout, result.stderr), command, self.name, check)
 
     def put(self, content: bytes, path: str, *, mode: int = 0o600, timeout_s: float = 60) -> None:
