@@ -11,6 +11,7 @@ from sandbox.kube.auth import Authentication, Tokens
 from sandbox.kube.certificates import Authority
 from sandbox.kube.controllers import Controllers, VolumeHooks
 from sandbox.kube.first_objects import create_first_objects
+from sandbox.kube.first_roles import create_first_roles
 from sandbox.kube.kinds import Kinds
 from sandbox.kube.listener import Listener
 from sandbox.kube.objects import Objects
@@ -53,11 +54,12 @@ class KubeCluster:
         self.name = name
         self.store = Store()
         self._authority = Authority(ca_cert, ca_key)
-        kinds, tokens = Kinds(), Tokens()
+        kinds, tokens = Kinds(), Tokens(self.store)
         addresses = ServiceAddresses(self.store, service_cidr)
         self._objects = Objects(self.store, kinds, Admission(self.store, addresses))
         self._controllers = Controllers(self._objects, volume_hooks, ca_cert.decode())
         create_first_objects(self._objects, addresses.first, default_storage_class=default_storage_class)
+        create_first_roles(self._objects)
         self._api = Api(self._objects, kinds, tokens, version, self._authority.kubelet_context())
         names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost", addresses.first, *sans]
         app = Authentication(wrap(self._api), tokens)

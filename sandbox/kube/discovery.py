@@ -9,7 +9,7 @@ import re
 from itertools import groupby
 from typing import Any
 
-from sandbox.kube.errors import no_such_path
+from sandbox.kube.errors import NothingServedError, no_such_path
 from sandbox.kube.kinds import Kinds, Resource
 
 AGGREGATED = re.compile(r"g=apidiscovery\.k8s\.io;v=(v2beta1|v2);as=APIGroupDiscoveryList")
@@ -46,6 +46,14 @@ def version_info(version: str) -> dict[str, str]:
         "compiler": "gc",
         "platform": "linux/amd64",
     }
+
+
+_METHODS = {"create": "POST", "get": "GET", "patch": "PATCH", "update": "PUT"}
+
+
+def methods_of(resource: Resource, sub: str) -> set[str]:
+    """The HTTP methods that a subresource takes."""
+    return {_METHODS[verb] for verb in _spoken(resource, sub)[3]}
 
 
 def _spoken(resource: Resource, sub: str) -> tuple[str, str, str, list[str]]:
@@ -97,9 +105,10 @@ def _aggregated_resource(r: Resource) -> dict[str, Any]:
     return told
 
 
-def core_versions() -> dict[str, Any]:
+def core_versions(address: str) -> dict[str, Any]:
     """The old list at /api."""
-    return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
+    everybody = {"clientCIDR": "0.0.0.0/0", "serverAddress": address}
+    return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [everybody]}
 
 
 def groups(kinds: Kinds) -> dict[str, Any]:
@@ -112,7 +121,7 @@ def group_info(kinds: Kinds, group: str) -> dict[str, Any]:
     """One group, at /apis/GROUP."""
     names = sorted({r.version for r in kinds if r.group == group})
     if not names or not group:
-        raise no_such_path()
+        raise NothingServedError
     versions = [{"groupVersion": f"{group}/{name}", "version": name} for name in names]
     return {
         "kind": "APIGroup",
@@ -130,7 +139,7 @@ def resources(kinds: Kinds, group: str, version: str) -> dict[str, Any]:
         if (r.group, r.version) == (group, version):
             listed += _listed(r)
     if not listed:
-        raise no_such_path()
+        raise NothingServedError if group else no_such_path()
     group_version = f"{group}/{version}" if group else version
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": listed}
 

@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
+Cause = tuple[str, str]
+"""Field and message."""
+_REASONS = {  # how a cause's message begins -> what kind of cause it is
+    "Required": "FieldValueRequired",
+    "Unsupported": "FieldValueNotSupported",
+    "Forbidden": "FieldValueForbidden",
+    "Duplicate": "FieldValueDuplicate",
+    "Too long": "FieldValueTooLong",
+    "Not found": "FieldValueNotFound",
+}
+
 
 class StatusError(Exception):
-    """A refusal that reaches the client as a Status object."""
+    """A refusal that reaches the client as a Status object; without a reason it is a plain failure."""
 
     def __init__(self, code: int, reason: str, message: str, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
-        self.code, self.reason, self.message, self.details = code, reason, message, details or {}
+        self.code, self.reason, self.message, self.details = code, reason, message, details
 
     def body(self) -> dict[str, Any]:
         """The Status object."""
         status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": self.message}
-        return {**status, "reason": self.reason, "details": self.details, "code": self.code}
+        reason = {"reason": self.reason} if self.reason else {}
+        details = {} if self.details is None else {"details": self.details}
+        return {**status, **reason, **details, "code": self.code}
+
+
+class NothingServedError(Exception):
+    """A path below which nothing is served: not even a Status is answered."""
 
 
 def qualified(group: str, resource: str) -> str:
@@ -24,12 +41,12 @@ def qualified(group: str, resource: str) -> str:
 
 
 def _details(group: str, resource: str, name: str) -> dict[str, Any]:
-    return {"name": name, **({"group": group} if group else {}), "kind": resource}
+    return {**({"name": name} if name else {}), **({"group": group} if group else {}), "kind": resource}
 
 
 def no_such_path() -> StatusError:
     """A path that the server does not serve."""
-    return StatusError(404, "NotFound", "the server could not find the requested resource")
+    return StatusError(404, "NotFound", "the server could not find the requested resource", {})
 
 
 def not_found(group: str, resource: str, name: str) -> StatusError:
@@ -51,19 +68,36 @@ def conflict(group: str, resource: str, name: str, why: str | None = None) -> St
     return StatusError(409, "Conflict", message, _details(group, resource, name))
 
 
-def invalid(group: str, kind: str, name: str, causes: list[tuple[str, str]]) -> StatusError:
-    """The object breaks a rule; `causes` are pairs of field and message."""
+def invalid(group: str, kind: str, name: str, causes: list[Cause]) -> StatusError:
+    """The object breaks a rule."""
     told = [f"{field}: {message}" for field, message in causes]
     listed = told[0] if len(told) == 1 else f"[{', '.join(told)}]"
     message = f'{qualified(group, kind)} "{name}" is invalid: {listed}'
-    fields = [{"reason": "FieldValueInvalid", "message": message, "field": field} for field, message in causes]
+    fields = [{"reason": _reason(message), "message": message, "field": field} for field, message in causes]
     return StatusError(422, "Invalid", message, {**_details(group, kind, name), "causes": fields})
 
 
-def forbidden(group: str, resource: str, name: str, why: str) -> StatusError:
-    """Admission says no."""
-    message = f'{qualified(group, resource)} "{name}" is forbidden: {why}'
-    return StatusError(403, "Forbidden", message, _details(group, resource, name))
+def _reason(message: str) -> str:
+    return next((reason for start, reason in _REASONS.items() if message.startswith(start)), "FieldValueInvalid")
+
+
+def invalid_patch(shown: str, why: str) -> StatusError:
+    """What a patch makes is no object of the kind."""
+    message = f'Invalid value: "{shown}": {why}'
+    causes = [{"reason": "FieldValueInvalid", "message": message, "field": "patch"}]
+    return StatusError(422, "Invalid", f' "" is invalid: patch: {message}', {"causes": causes})
+
+
+def not_applicable() -> StatusError:
+    """A JSON patch that cannot be carried out."""
+    return StatusError(422, "Invalid", "the server rejected our request due to an error in our request", {})
+
+
+def forbidden(group: str, resource: str, name: str, why: str, details: dict[str, Any] | None = None) -> StatusError:
+    """Authorization or admission says no."""
+    told = f'{qualified(group, resource)} "{name}"' if name else qualified(group, resource)
+    details = {**_details(group, resource, name), **(details or {})}
+    return StatusError(403, "Forbidden", f"{told} is forbidden: {why}", details)
 
 
 def bad_request(message: str) -> StatusError:
@@ -72,7 +106,7 @@ def bad_request(message: str) -> StatusError:
 
 
 def unauthorized() -> StatusError:
-    """No credential, or one that is not known."""
+    """A credential that is not known."""
     return StatusError(401, "Unauthorized", "Unauthorized")
 
 
@@ -88,7 +122,18 @@ def unsupported_media(kinds: list[str]) -> StatusError:
     return StatusError(415, "UnsupportedMediaType", message)
 
 
+def unsupported_patch() -> StatusError:
+    """A patch of a type that this resource does not take."""
+    return StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
+
+
+def not_acceptable(kinds: list[str]) -> StatusError:
+    """An answer is asked for in a form that there is none in."""
+    message = f"406: Not Acceptable\n\nAvailable representations: {', '.join(kinds)}"
+    return StatusError(406, "NotAcceptable", message, {})
+
+
 def method_not_allowed() -> StatusError:
     """The resource exists and does not do that."""
     message = "the server does not allow this method on the requested resource"
-    return StatusError(405, "MethodNotAllowed", message)
+    return StatusError(405, "MethodNotAllowed", message, {})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.kube.errors import StatusError, no_such_path, qualified
+from sandbox.kube.errors import NothingServedError, StatusError, no_such_path, qualified
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
@@ -139,7 +139,8 @@ class Kinds:
         """The resource of a request's path; StatusError 404 where there is none."""
         found = self._resources.get((group, version, plural))
         if found is None:
-            raise no_such_path()
+            known = not group or any(key[:2] == (group, version) for key in self._resources)
+            raise no_such_path() if known else NothingServedError
         return found
 
     def of(self, group: str, plural: str) -> Resource:

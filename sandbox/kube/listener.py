@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import socket
 import ssl
 import struct
@@ -22,7 +23,11 @@ class _Protocol(HttpProtocol):
     """Uvicorn's protocol, which by itself does not tell the app who the TLS peer is."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self.app_state = {**self.app_state, "certificate": transport.get_extra_info("peercert")}
+        tls = transport.get_extra_info("ssl_object")
+        shown = tls.getpeercert(binary_form=True) if tls else None
+        digest = hashlib.sha256(shown or b"").hexdigest()
+        certificate = transport.get_extra_info("peercert")
+        self.app_state = {**self.app_state, "certificate": certificate, "certificate_digest": digest}
         super().connection_made(transport)
 
 

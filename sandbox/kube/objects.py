@@ -16,7 +16,7 @@ import orjson
 from sandbox.kube import apply as ownership
 from sandbox.kube.admission import Admission
 from sandbox.kube.defaults import set_defaults
-from sandbox.kube.errors import already_exists, bad_request, conflict, invalid, not_found
+from sandbox.kube.errors import StatusError, already_exists, bad_request, conflict, invalid, not_found
 from sandbox.kube.kinds import Kinds, Resource
 from sandbox.kube.store import Event, Store
 from sandbox.kube.types import type_of
@@ -34,6 +34,7 @@ _KEPT = (
     "deletionGracePeriodSeconds",
     "generation",
 )
+_CREATED_BY_PUT = frozenset([("coordination.k8s.io", "leases")])
 _NO_GENERATION = frozenset({"", "coordination.k8s.io", "rbac.authorization.k8s.io", "storage.k8s.io"})
 
 
@@ -102,14 +103,20 @@ class Objects:
         if meta.get("resourceVersion") not in (None, "", old["metadata"]["resourceVersion"]):
             raise conflict(*resource.key, name)
         if meta.get("uid") not in (None, "", old["metadata"]["uid"]):
-            why = (
-                f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {old['metadata']['uid']}"
-            )
-            raise conflict(*resource.key, name, why)
+            raise _other_uid(resource, old, meta["uid"])
         new = self._successor(resource, old, body, subresource)
         self._prepare(resource, new, old)
         new = ownership.record_update(old, new, type_of(resource), manager, subresource)
         return self._replace(resource, old, new, dry_run)
+
+    def put(
+        self, resource: Resource, namespace: str, name: str, body: Obj, *, manager: str, subresource: str, dry_run: bool
+    ) -> tuple[Obj, bool]:
+        """The object replaced; some kinds are created so as well. Returns the object and whether it is new."""
+        missing = self.store.get(*resource.key, namespace, name) is None
+        if missing and not subresource and resource.key in _CREATED_BY_PUT:
+            return self.create(resource, namespace, body, manager, dry_run=dry_run), True
+        return self.update(resource, namespace, name, body, manager, subresource, dry_run=dry_run), False
 
     def patch(
         self,
@@ -207,7 +214,7 @@ class Objects:
                 [("metadata.name", "Required value: name or generateName is required")],
             )
         if meta.pop("resourceVersion", None):
-            raise bad_request("resourceVersion should not be set on objects to be created")
+            raise StatusError(500, "", "resourceVersion should not be set on objects to be created")
         if resource.namespaced:
             if meta.get("namespace") not in (None, "", namespace):
                 raise bad_request(
@@ -276,11 +283,13 @@ class Objects:
         return self.store.put(*resource.key, new)
 
     def _check_preconditions(self, resource: Resource, obj: Obj, preconditions: Obj) -> None:
-        for field, told in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+        for field, told, perhaps in _PRECONDITIONS:
             asked, have = preconditions.get(field), obj["metadata"][field]
             if asked and asked != have:
-                why = f"Precondition failed: {told} in precondition: {asked}, {told} in object meta: {have}"
-                raise conflict(*resource.key, obj["metadata"]["name"], why)
+                why = (
+                    f"the {told} in the precondition ({asked}) does not match the {told} in record ({have}). {perhaps}"
+                )
+                raise conflict(resource.group, resource.kind, obj["metadata"]["name"], why)
 
     def _follow_definitions(self, event: Event) -> None:
         """Serve what definitions define; with a definition its objects go."""
@@ -294,6 +303,22 @@ class Objects:
         for obj in self.store.list(spec["group"], spec["names"]["plural"]):
             meta = obj["metadata"]
             self.store.remove(spec["group"], spec["names"]["plural"], meta.get("namespace", ""), meta["name"])
+
+
+_PRECONDITIONS = (
+    ("uid", "UID", "The object might have been deleted and then recreated"),
+    ("resourceVersion", "ResourceVersion", "The object might have been modified"),
+)
+
+
+def _other_uid(resource: Resource, old: Obj, asked: str) -> StatusError:
+    meta = old["metadata"]
+    key = "/".join(filter(None, ["/registry", resource.plural, meta.get("namespace"), meta["name"]]))
+    why = (
+        f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
+        f"Precondition failed: UID in precondition: {asked}, UID in object meta: {meta['uid']}"
+    )
+    return conflict(*resource.key, meta["name"], why)
 
 
 def _desired(obj: Obj) -> Obj:

@@ -12,7 +12,6 @@ from typing import Any
 
 import orjson
 
-from sandbox.kube.errors import no_such_path
 from sandbox.kube.kinds import Kinds, Resource
 
 _PARAMETERS = [
@@ -37,12 +36,9 @@ class OpenApi:
             paths[name] = {"serverRelativeURL": f"/openapi/v3/{name}?hash={digest}"}
         return {"paths": paths}
 
-    def document(self, name: str) -> bytes:
-        """One version's document, `api/v1` or `apis/GROUP/VERSION`."""
-        found = self._all().get(name)
-        if found is None:
-            raise no_such_path()
-        return found
+    def document(self, name: str) -> bytes | None:
+        """One version's document, `api/v1` or `apis/GROUP/VERSION`; None if that is not served."""
+        return self._all().get(name)
 
     def _all(self) -> dict[str, bytes]:
         if self._made_for != self._kinds.generation:

@@ -7,7 +7,7 @@ from typing import Any
 import jsonpatch
 import jsonpointer
 
-from sandbox.kube.errors import StatusError, bad_request
+from sandbox.kube.errors import bad_request, not_applicable
 from sandbox.kube.types import ANY, Type
 
 _DIRECTIVES = ("$patch", "$retainKeys", "$setElementOrder/", "$deleteFromPrimitiveList/")
@@ -18,8 +18,16 @@ def json_patch(obj: dict[str, Any], operations: Any) -> dict[str, Any]:
     try:
         return jsonpatch.apply_patch(obj, operations)
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError) as error:
-        message = f"the server rejected our request due to an error in our request: {error}"
-        raise StatusError(422, "Invalid", message) from error
+        raise not_applicable() from error
+
+
+def go_map(value: Any) -> str:
+    """A value as Go prints it, which is how the server shows a strategic patch: `map[spec:map[foo:1]]`."""
+    if isinstance(value, dict):
+        return f"map[{' '.join(f'{key}:{go_map(inner)}' for key, inner in sorted(value.items()))}]"
+    if isinstance(value, list):
+        return f"[{' '.join(map(go_map, value))}]"
+    return str(value).lower() if isinstance(value, bool) else "<nil>" if value is None else str(value)
 
 
 def merge_patch(value: Any, patch: Any) -> Any:

@@ -95,14 +95,56 @@ def _resource_route(
     return Route(told, verb, path, group, version, resource, subresource, namespace, name)
 
 
+def longest(route: Route) -> int:
+    """How many steps the path of a request of this route has at most."""
+    named = 2 if route.namespace and route.resource != "namespaces" else 0
+    return (3 if route.group else 2) + named + 3
+
+
 _EVERYWHERE = (401, 403)
-# Of every route, besides: 401 for a credential that is not known, 403 for what its user may not do.
-_ANSWERS: dict[str, tuple[int, ...]] = {}
+_BODY = (400, 415, 422)
+# Besides: 401 for a credential that is not known, 403 for what its user may not do, of every route.
+_ANSWERS: dict[str, tuple[int, ...]] = {
+    **{f"get {path}": (200,) for path in _PATHS},
+    "get /apis/{group}": (200, 404),
+    "get /apis/{group}/{version}": (200, 404),
+    "get /openapi/v3/{document}": (200, 304, 404),
+    "other path": (404, 405),
+    "get": (200, 400, 404, 406, 504),
+    "list": (200, 400, 404, 406, 410, 422, 504),
+    "watch": (200, 400, 404, 422, 500),
+    "create": (201, 404, 405, 409, 500, *_BODY),
+    "update": (200, 201, 404, 405, 409, *_BODY),
+    "patch": (404, 405, 415),
+    "patch apply": (200, 201, 404, 405, 409, 500, 400, 422),
+    "patch json": (200, 404, 405, 409, 400, 422),
+    "patch merge": (200, 404, 405, 409, 400, 422),
+    "patch strategic": (200, 404, 405, 409, 400, 415, 422),
+    "delete": (200, 404, 405, 409, 400, 422),
+    "deletecollection": (200, 400, 404, 405, 422),
+    "create review": (201, 400, 415, 422),
+    "list review": (405,),
+    "get status": (200, 404),
+    "update status": (200, 404, 409, *_BODY),
+    "patch apply status": (200, 404, 409, 400, 422),
+    "patch json status": (200, 404, 422),
+    "patch merge status": (200, 404, 409, 422),
+    "patch strategic status": (200, 404, 409, 422),
+    "create status": (405,),
+    "get scale": (200, 404),
+    "update scale": (200, 404, 409),
+    "patch merge scale": (200, 404),
+    "get log": (200, 400, 404, 500),
+    "create binding": (201, 404, 409),
+    "create token": (201, 404, 422),
+    "update finalize": (200, 404, 409),
+    "options": (405,),
+}
 
 
 def allowed(route: Route) -> tuple[int, ...]:
-    """The statuses that a request may be answered with."""
-    return (*_ANSWERS.get(route.name, ()), *_EVERYWHERE)
+    """The statuses that a request may be answered with; where nothing is served under a name, there is only 404."""
+    return (*_ANSWERS.get(route.name, (404, 405)), *_EVERYWHERE)
 
 
 def answers() -> Iterator[tuple[str, int]]:

@@ -6,8 +6,10 @@ from typing import Any
 
 from sandbox.kube.columns import labels
 from sandbox.kube.errors import conflict
+from sandbox.kube.kinds import Resource
 
 Obj = dict[str, Any]
+SCALE = Resource("autoscaling", "v1", "scales", "Scale", True)
 
 
 def scale_of(obj: Obj) -> Obj:

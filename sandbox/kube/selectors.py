@@ -7,10 +7,42 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.kube.errors import bad_request
+from sandbox.kube.kinds import Resource
+from sandbox.kube.label_selectors import parse
 
 Match = Callable[[dict[str, Any]], bool]
-_IN = re.compile(r"^(\S+)\s+(in|notin)\s*\(([^)]*)\)$")
 _EQUAL = re.compile(r"^([^=!\s]+)\s*(==|=|!=)\s*(.*)$")
+_METADATA = ("metadata.name", "metadata.namespace")
+# What objects can be chosen by besides; of some kinds a wrong field is told in other words.
+_FIELDS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("", "events"): (
+        *(
+            f"involvedObject.{field}"
+            for field in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+        ),
+        "reason",
+        "reportingComponent",
+        "source",
+        "type",
+    ),
+    ("", "namespaces"): ("status.phase",),
+    ("", "nodes"): ("spec.unschedulable",),
+    ("", "pods"): (
+        "spec.nodeName",
+        "spec.restartPolicy",
+        "spec.schedulerName",
+        "spec.serviceAccountName",
+        "spec.hostNetwork",
+        "status.phase",
+        "status.podIP",
+        "status.podIPs",
+        "status.nominatedNodeName",
+    ),
+    ("", "secrets"): ("type",),
+    ("", "services"): ("spec.clusterIP", "spec.type"),
+    ("batch", "jobs"): ("status.successful",),
+}
+_BOOLEANS = ("spec.hostNetwork", "spec.unschedulable")
 
 
 def everything(_: dict[str, Any]) -> bool:
@@ -20,7 +52,7 @@ def everything(_: dict[str, Any]) -> bool:
 
 def label_selector(text: str) -> Match:
     """What the query's labelSelector selects among objects."""
-    terms = [_label_term(term.strip()) for term in re.split(r",(?![^(]*\))", text) if term.strip()]
+    terms = parse(text)
     if not terms:
         return everything
 
@@ -31,30 +63,16 @@ def label_selector(text: str) -> Match:
     return match
 
 
-def _label_term(term: str) -> Match:
-    if found := _IN.match(term):
-        key, operator, listed = found.groups()
-        values = {value.strip() for value in listed.split(",")}
-        return lambda labels: (labels.get(key) in values) if operator == "in" else (labels.get(key) not in values)
-    if found := _EQUAL.match(term):
-        key, operator, value = found.groups()
-        return lambda labels: (labels.get(key) == value) == (operator != "!=")
-    if term.startswith("!"):
-        return lambda labels: term[1:].strip() not in labels
-    if " " in term:
-        raise bad_request(f"unable to parse requirement: {term}")
-    return lambda labels: term in labels
-
-
-def field_selector(text: str) -> Match:
-    """What the query's fieldSelector selects; any dotted path is taken, a missing field is the empty string."""
+def field_selector(text: str, resource: Resource) -> Match:
+    """What the query's fieldSelector selects among objects of a resource; StatusError 400 for a field it has not."""
     terms = []
     for term in filter(None, (t.strip() for t in text.split(","))):
         found = _EQUAL.match(term)
         if not found:
-            raise bad_request(f"invalid field selector: {term}")
+            raise bad_request(f"invalid selector: '{text}'; can't understand '{term}'")
         path, operator, value = found.groups()
-        terms.append((path.split("."), operator != "!=", value))
+        _check_field(path, resource)
+        terms.append((path, operator != "!=", value))
 
     def match(obj: dict[str, Any]) -> bool:
         return all((_field(obj, path) == value) == wanted for path, wanted, value in terms)
@@ -62,12 +80,26 @@ def field_selector(text: str) -> Match:
     return match if terms else everything
 
 
-def _field(obj: Any, path: list[str]) -> str:
-    for step in path:
+def _check_field(path: str, resource: Resource) -> None:
+    if path in _METADATA or path in _FIELDS.get(resource.key, ()):
+        return
+    if resource.kind == "Job":
+        raise bad_request(f'field label "{path}" not supported for Job')
+    if resource.key in _FIELDS:
+        raise bad_request(f"field label not supported: {path}")
+    known = ", ".join(f'"{name}"' for name in _METADATA)
+    raise bad_request(f'"{path}" is not a known field selector: only {known}')
+
+
+def _field(obj: Any, path: str) -> str:
+    missing = "false" if path in _BOOLEANS else ""
+    if path == "source":  # an event's is the component that tells
+        path = "source.component"
+    for step in path.split("."):
         obj = obj.get(step) if isinstance(obj, dict) else None
     if isinstance(obj, bool):
         return str(obj).lower()
-    return "" if obj is None else str(obj)
+    return missing if obj is None else str(obj)
 
 
 def matches_labels(selector: dict[str, Any], labels: dict[str, str] | None) -> bool:

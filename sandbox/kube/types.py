@@ -24,6 +24,7 @@ class Type:
 
     Args:
         kind: object, map, list, any (what has no schema), or what a scalar is.
+        name: of an object's type: `DeploymentSpec`.
         fields: of an object: name -> type as the file writes it.
         item: of a list or map, as the file writes it.
         atomic: whether it is owned and replaced as a whole.
@@ -37,6 +38,7 @@ class Type:
     """
 
     kind: str
+    name: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
     item: Any = "any"
     atomic: bool = False
@@ -101,6 +103,7 @@ def _named(name: str) -> Type:
         return ANY if name == "any" else Type(name)
     return Type(
         "object",
+        name=name.rpartition(".")[2],
         fields=found["fields"],
         atomic=found.get("atomic", False),
         always=tuple(found.get("always", ())),
@@ -113,6 +116,7 @@ def _marked(name: str, atomic: bool, retain_keys: bool) -> Type:
     plain = _named(name)
     return Type(
         plain.kind,
+        name=plain.name,
         fields=plain.fields,
         atomic=atomic or plain.atomic,
         retain_keys=retain_keys,

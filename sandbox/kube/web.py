@@ -9,13 +9,14 @@ from urllib.parse import parse_qsl
 import orjson
 import yaml
 
-from sandbox.kube import protobuf
-from sandbox.kube.errors import bad_request
+from sandbox.kube.errors import not_acceptable
 
 Obj = dict[str, Any]
 Scope = dict[str, Any]
+Message = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+JSON, YAML = "application/json", "application/yaml"
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -27,7 +28,7 @@ class Request:
         self.path: str = scope["path"]
         self.query = dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
         self.headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-        self.user: Obj = scope.get("state", {}).get("user") or {"name": "system:anonymous", "groups": []}
+        self.user: Obj = scope.get("state", {}).get("user") or {"name": "", "groups": []}
         self.receive = receive
         self._body: bytes | None = None
 
@@ -44,6 +45,16 @@ class Request:
     def content_type(self) -> str:
         """The body's media type."""
         return self.headers.get("content-type", "application/json").partition(";")[0].strip()
+
+    def answer_type(self, extra: tuple[str, ...] = ()) -> str:
+        """JSON or YAML, as the client takes it; StatusError 406 for one that takes neither."""
+        asked = [part.partition(";")[0].strip() for part in self.accept.split(",")] if self.accept else ["*/*"]
+        for kind in asked:
+            if kind in ("*/*", "application/*", JSON):
+                return JSON
+            if kind == YAML:
+                return YAML
+        raise not_acceptable([JSON, YAML, "application/vnd.kubernetes.protobuf", *extra])
 
     @property
     def dry_run(self) -> bool:
@@ -70,23 +81,6 @@ class Request:
             self._body = b"".join(parts)
         return self._body
 
-    async def document(self) -> Any:
-        """The body as JSON or YAML; None if it is empty."""
-        raw = await self.body()
-        if not raw:
-            return None
-        if self.content_type == protobuf.MEDIA_TYPE:
-            return protobuf.decode(raw)
-        try:
-            return orjson.loads(raw)
-        except orjson.JSONDecodeError as error:
-            if "yaml" not in self.content_type:
-                raise bad_request(f"error decoding the body: {error}") from error
-        try:
-            return yaml.safe_load(raw)
-        except yaml.YAMLError as error:
-            raise bad_request(f"error decoding YAML: {error}") from error
-
 
 async def respond(
     send: Send, body: bytes, code: int = 200, kind: str = "application/json", headers: Obj | None = None
@@ -103,6 +97,9 @@ async def respond(
     await send({"type": "http.response.body", "body": body})
 
 
-async def respond_json(send: Send, document: Any, code: int = 200, kind: str = "application/json") -> None:
-    """One whole answer in JSON."""
-    await respond(send, orjson.dumps(document), code, kind)
+async def respond_json(
+    send: Send, document: Any, code: int = 200, kind: str = JSON, headers: Obj | None = None
+) -> None:
+    """One whole answer in JSON, or YAML if that is the kind."""
+    body = yaml.safe_dump(document).encode() if kind == YAML else orjson.dumps(document)
+    await respond(send, body, code, kind, headers)

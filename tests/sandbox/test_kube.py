@@ -317,8 +317,9 @@ class TestClient:
         token = rig.core.create_namespaced_service_account_token("default", namespace, body).status.token
         reviewed = client.AuthenticationV1Api(rig.api).create_token_review({"spec": {"token": token}})
         assert reviewed.status.user.username == f"system:serviceaccount:{namespace}:default"
-        asked = httpx.get(f"{rig.server}/api/v1/nodes", headers={"authorization": f"Bearer {token}"}, verify=False)
-        assert asked.status_code == 200
+        shown = {"authorization": f"Bearer {token}"}
+        assert httpx.get(f"{rig.server}/api", headers=shown, verify=False).status_code == 200
+        assert httpx.get(f"{rig.server}/api/v1/nodes", headers=shown, verify=False).status_code == 403
         refused = httpx.get(f"{rig.server}/api/v1/nodes", verify=False)
         assert (refused.status_code, refused.json()["reason"]) == (401, "Unauthorized")
 

@@ -19,12 +19,14 @@ from sandbox.kube.controllers.placement import (
 )
 from sandbox.kube.controllers.rollout import Size, rolling_sizes
 from sandbox.kube.errors import StatusError
+from sandbox.kube.kinds import Resource
 from sandbox.kube.patches import json_patch, merge_patch, strategic_merge
 from sandbox.kube.pod_words import pod_status
 from sandbox.kube.selectors import field_selector, label_selector, matches_labels
 from sandbox.kube.store import Store
 from sandbox.kube.types import ANY, META, built_in, read
 
+PODS = Resource("", "v1", "pods", "Pod", True)
 SERVICE = built_in("", "v1", "Service")
 
 Obj = dict[str, Any]
@@ -124,8 +126,8 @@ def test_label_selectors(selector: str, labels: dict[str, str], selected: bool) 
 
 def test_field_selectors_and_selector_objects() -> None:
     pod = {"metadata": {"name": "p"}, "spec": {"nodeName": "n"}, "status": {}}
-    assert field_selector("spec.nodeName=n,status.phase!=Failed")(pod)
-    assert not field_selector("metadata.name=q")(pod)
+    assert field_selector("spec.nodeName=n,status.phase!=Failed", PODS)(pod)
+    assert not field_selector("metadata.name=q", PODS)(pod)
     expression = {"key": "a", "operator": "In", "values": ["b"]}
     assert matches_labels({"matchLabels": {"x": "y"}, "matchExpressions": [expression]}, {"x": "y", "a": "b"})
     with pytest.raises(StatusError, match="unable to parse"):

@@ -5,6 +5,7 @@ Source of what is expected: measured on Keystone 30, Magnum 23, Neutron 29, Nova
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -97,7 +98,7 @@ class TestClusters:
         uuid = create(magnum, **asked, labels={"magnumhub_site": "a"}, merge_labels=True).uuid
         cluster = finished(magnum, uuid)
         assert {field: getattr(cluster, field) for field in asked} == asked
-        assert cluster.labels == {"kube_tag": "v1.31.1", "magnumhub_site": "a"}
+        assert cluster.labels == {"kube_tag": "v1.31.1", "auto_healing_enabled": "false", "magnumhub_site": "a"}
         assert cluster.labels_added == {"magnumhub_site": "a"}
         assert (cluster.status, cluster.flavor_id) == ("CREATE_COMPLETE", "m1.large")
 
@@ -200,8 +201,12 @@ class TestKinds:
         magnum = fresh.magnum()
         cluster = finished(magnum, create(magnum, cluster_template_id="kubernetes-v1.30.4").uuid)
         servers = {server.name: server for server in fresh.connect().compute.servers()}
-        master = servers[f"{cluster.stack_id}-master-0"]
-        assert set(servers) == {f"{cluster.stack_id}-master-0", f"{cluster.stack_id}-node-0"}
+        names = sorted(servers)
+        assert [re.fullmatch(f"{cluster.name}-[a-z0-9]{{12}}-(.*)", name)[1] for name in names] == [
+            "master-0",
+            "node-0",
+        ]
+        master = servers[names[0]]
         assert cluster.master_addresses == [master.addresses["internal"][0]["addr"]]
         assert cluster.api_address == f"https://{cluster.master_addresses[0]}:6443"
         health = wait_until(lambda: magnum.clusters.get(cluster.uuid).health_status)
@@ -259,7 +264,7 @@ class TestFloatingIps:
         cluster = finished(magnum, create(magnum).uuid)
         servers = fresh.connect().compute.servers()
         network = fresh.connect().network
-        return [next(network.ports(device_id=s.id)) for s in servers if s.name.startswith(cluster.stack_id)]
+        return [next(network.ports(device_id=s.id)) for s in servers if s.name.startswith(f"{cluster.name}-")]
 
     def test_marks_are_kept_and_found_again(self, fresh: Sandbox) -> None:
         network = fresh.connect().network

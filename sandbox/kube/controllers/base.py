@@ -13,7 +13,7 @@ import orjson
 
 from sandbox.kube.apply import now
 from sandbox.kube.errors import StatusError
-from sandbox.kube.objects import Objects
+from sandbox.kube.objects import CONTROLLER, Objects
 from sandbox.kube.store import Event
 
 Obj = dict[str, Any]
@@ -37,7 +37,8 @@ class Controller:
     `keys` tells which keys an event concerns; each is reconciled soon after, once for any number of events in between.
     """
 
-    component = "kube-controller-manager"
+    component = "kube-controller-manager"  # as events name it
+    manager = CONTROLLER
 
     def __init__(self, objects: Objects) -> None:
         self.objects = objects
@@ -108,18 +109,18 @@ class Controller:
 
     def create(self, kind: Kind, namespace: str, body: Obj) -> Obj:
         """Create an object."""
-        return self.objects.create(self.objects.kinds.of(*kind), namespace, body, self.component)
+        return self.objects.create(self.objects.kinds.of(*kind), namespace, body, self.manager)
 
     def update(self, kind: Kind, obj: Obj) -> Obj:
         """Write an object as changed (a copy: what the store gave out is shared)."""
         meta = obj["metadata"]
         return self.objects.update(
-            self.objects.kinds.of(*kind), meta.get("namespace", ""), meta["name"], obj, self.component
+            self.objects.kinds.of(*kind), meta.get("namespace", ""), meta["name"], obj, self.manager
         )
 
     def set_status(self, kind: Kind, obj: Obj, status: Obj) -> Obj:
         """Write an object's status if it is another one."""
-        return self.objects.set_status(self.objects.kinds.of(*kind), obj, status, self.component)
+        return self.objects.set_status(self.objects.kinds.of(*kind), obj, status, self.manager)
 
     def delete(self, kind: Kind, obj: Obj, **options: Any) -> None:
         """Delete an object, if it is still there."""

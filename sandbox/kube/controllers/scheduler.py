@@ -27,6 +27,7 @@ class Scheduler(Controller):
     """Looks at all waiting pods whenever a pod, a node or a claim changed in a way that matters."""
 
     component = "default-scheduler"
+    manager = "kube-scheduler"
 
     def keys(self, event: Event) -> Iterable[Any]:
         """One key for all: places depend on one another."""

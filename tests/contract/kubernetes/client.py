@@ -11,6 +11,7 @@ import httpx
 
 from sandbox.kube.routes import route_of
 from tests.contract.evidence import Evidence
+from tests.contract.kubernetes.comparable import comparable
 from tests.contract.transcript import Transcript
 from tests.support.kube_api import KubeAccess, admin
 
@@ -77,6 +78,7 @@ class Told:
 
     api: Api
     transcript: Transcript
+    namespace: str
 
     def call(self, method: str, path: str, body: Any = None, *, leave: tuple[str, ...] = (), **options: Any) -> Answer:
         """One request, and its answer without the fields named in `leave`."""
@@ -86,5 +88,7 @@ class Told:
             shown = {key: value for key, value in shown.items() if key not in leave}
         how = {key: str(value) for key, value in options.items() if key in ("patch", "headers", "raw")}
         sent = {} if body is None else {"sent": body}
-        self.transcript.add(SERVICE, f"{method} {path}", **how, **sent, status=answer.status, body=shown)
+        request = f"{method} {path}"
+        told = comparable({"request": request, **how, **sent, "status": answer.status, "body": shown}, self.namespace)
+        self.transcript.add(SERVICE, told.pop("request"), **told)
         return answer
