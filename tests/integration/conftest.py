@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
 
@@ -17,20 +15,8 @@ from magnumhub.remote.access import SSHTarget
 from sandbox import tools
 from sandbox.kube import KubeCluster
 from tests.integration.kube_api import certificate_authority
-from tests.integration.machine import Machine
-
-T = TypeVar("T")
-
-
-class Loop:
-    """An event loop in a thread, for servers that tests speak to with blocking clients."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
-
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(60)
+from tests.support.loop import Loop
+from tests.support.ssh import SandboxServer, target_of
 
 
 @pytest.fixture(scope="session")
@@ -66,16 +52,18 @@ def kube(credentials: KubeCredentials) -> Iterator[Kube]:
 
 
 @pytest.fixture
-def machine(loop: Loop, tmp_path: Path, credentials: KubeCredentials) -> Iterator[Machine]:
-    started = Machine(tmp_path / "machine", kubeconfig=credentials.as_kubeconfig())
-    loop.run(started.start())
-    yield started
-    loop.run(started.stop())
+def machine(loop: Loop, tmp_path: Path, credentials: KubeCredentials) -> Iterator[SandboxServer]:
+    """A master with an administrator's kubeconfig; it is on."""
+    folder = tmp_path / "machine"
+    folder.mkdir()
+    with closing(SandboxServer(folder, loop, credentials.as_kubeconfig())) as made:
+        made.start()
+        yield made
 
 
 @pytest.fixture
-def target(machine: Machine) -> SSHTarget:
-    return machine.target()
+def target(machine: SandboxServer) -> SSHTarget:
+    return target_of(machine)
 
 
 @pytest.fixture(autouse=True)

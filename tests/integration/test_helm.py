@@ -29,7 +29,7 @@ from magnumhub.remote.helm_binary import ensure_on_master, local_executable
 from magnumhub.remote.releases import ensure_release, find_release, list_releases, release_values, uninstall
 from magnumhub.remote.session import Reached, reach
 from magnumhub.remote.ssh import SSHShell
-from tests.integration.machine import Machine
+from tests.support.ssh import SandboxServer, target_of
 
 CHART = {
     "Chart.yaml": "apiVersion: v2\nname: demo\nversion: {version}\nappVersion: '9.9'\n",
@@ -75,11 +75,11 @@ def quiet(_: str) -> None:
 
 
 @pytest.fixture(params=["master", "runner"])
-def reached(request: pytest.FixtureRequest, machine: Machine, credentials: KubeCredentials) -> Iterator[Reached]:
+def reached(request: pytest.FixtureRequest, machine: SandboxServer, credentials: KubeCredentials) -> Iterator[Reached]:
     access = Access(
         via="master" if request.param == "master" else "kubeconfig",
         api_server=credentials.server,
-        ssh=machine.target() if request.param == "master" else None,
+        ssh=target_of(machine) if request.param == "master" else None,
         helm_on=request.param,
     )
     with reach(
@@ -95,7 +95,7 @@ def reached(request: pytest.FixtureRequest, machine: Machine, credentials: KubeC
 
 
 @pytest.fixture
-def helm(reached: Reached, helm_spec: HelmSpec, machine: Machine) -> Helm:
+def helm(reached: Reached, helm_spec: HelmSpec, machine: SandboxServer) -> Helm:
     # Uploading 60 MB is tested once; here it is there already.
     there = machine.home / ".magnumhub/bin/helm-4.1.4"
     there.parent.mkdir(parents=True)
@@ -147,10 +147,12 @@ def test_values_refused_by_the_schema_name_the_key(helm: Helm, namespace: str) -
     assert find_release(helm, "demo", namespace) is None
 
 
-def test_no_key_and_no_values_stay_on_the_machine(helm: Helm, namespace: str, tmp_path: Path) -> None:
+def test_no_key_and_no_values_stay_on_the_machine(
+    helm: Helm, namespace: str, machine: SandboxServer, tmp_path: Path
+) -> None:
     settle(helm, namespace, {"token": "very-secret-token"})
     key = helm.kubeconfig.split("client-key-data: ")[1].split()[0]
-    folders = [tmp_path / "machine/home", tmp_path / "state/magnumhub"]
+    folders = [machine.home, tmp_path / "state/magnumhub"]
     left = [path for folder in folders for path in folder.rglob("*") if path.is_file() and path.stat().st_size < 10**6]
     assert left
     for path in left:
@@ -198,10 +200,10 @@ def test_uninstalled_and_gone(helm: Helm, namespace: str) -> None:
     assert list_releases(helm, namespace) == []
 
 
-def test_an_uploaded_helm_is_kept_while_it_is_the_same(machine: Machine, small_helm: Path) -> None:
+def test_an_uploaded_helm_is_kept_while_it_is_the_same(machine: SandboxServer, small_helm: Path) -> None:
     spec = HelmSpec(version="4.9.9", source="upload", path=str(small_helm))
     uploaded = machine.home / ".magnumhub/bin/helm-4.9.9"
-    with closing(SSHShell(machine.target())) as shell:
+    with closing(SSHShell(target_of(machine))) as shell:
         assert ensure_on_master(shell, spec, report=quiet) == (str(uploaded), "created")
         assert ensure_on_master(shell, spec, report=quiet) == (str(uploaded), "kept")
         uploaded.write_bytes(b"broken")
@@ -210,16 +212,15 @@ def test_an_uploaded_helm_is_kept_while_it_is_the_same(machine: Machine, small_h
     assert uploaded.read_bytes() == small_helm.read_bytes()
 
 
-def test_a_master_downloads_only_what_has_the_digest(machine: Machine, small_helm: Path, tmp_path: Path) -> None:
+def test_a_master_downloads_only_what_has_the_digest(machine: SandboxServer, small_helm: Path, tmp_path: Path) -> None:
     archive = tmp_path / "helm.tgz"
     with tarfile.open(archive, "w:gz") as packed_helm:
         packed_helm.add(small_helm, "linux-amd64/helm")
     curl = machine.home / "bin/curl"
-    curl.parent.mkdir()
     curl.write_text(f'#!/bin/sh\ncp {archive} "$5"\n')
     curl.chmod(0o755)
     wanted = HelmSpec(version="4.9.9", sha256=hashlib.sha256(archive.read_bytes()).hexdigest())
-    with closing(SSHShell(machine.target())) as shell:
+    with closing(SSHShell(target_of(machine))) as shell:
         with pytest.raises(RefusedError, match="checksum did NOT match"):
             ensure_on_master(shell, HelmSpec(version="4.9.9", sha256="0" * 64), report=quiet)
         downloaded = f"{machine.home}/.magnumhub/bin/helm-4.9.9"

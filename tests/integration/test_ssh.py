@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import asyncssh
@@ -17,12 +17,23 @@ from magnumhub.remote.access import SSHTarget
 from magnumhub.remote.jobs import Job
 from magnumhub.remote.ssh import SSHShell
 from magnumhub.remote.tunnel import tunnel
-from tests.integration.conftest import Loop
-from tests.integration.machine import Machine
+from tests.support.relay import Relay, relay
+from tests.support.ssh import SandboxServer, target_of
 
 
 def quiet(_: str) -> None:
     return
+
+
+@pytest.fixture
+def network(machine: SandboxServer) -> Iterator[Relay]:
+    with relay(machine.host, machine.port) as opened:
+        yield opened
+
+
+def over(network: Relay, machine: SandboxServer) -> SSHTarget:
+    """The machine as it is reached over a network that breaks."""
+    return target_of(machine, host="127.0.0.1", port=network.port)
 
 
 @pytest.fixture
@@ -41,7 +52,7 @@ def test_a_failed_command_is_told_with_its_own_words(shell: SSHShell) -> None:
         shell.run("echo no such thing >&2; exit 1", timeout_s=10)
 
 
-def test_a_file_is_for_its_owner_only_and_whole(shell: SSHShell, machine: Machine) -> None:
+def test_a_file_is_for_its_owner_only_and_whole(shell: SSHShell, machine: SandboxServer) -> None:
     content = bytes(range(256)) * 4096
     shell.put(content, "deep/er/file")
     written = machine.home / "deep/er/file"
@@ -59,72 +70,68 @@ def test_a_command_without_end_stops_at_its_limit(shell: SSHShell) -> None:
     assert shell.run("echo again", timeout_s=10).stdout == "again\n"
 
 
-def test_a_broken_connection_is_made_anew(shell: SSHShell, machine: Machine, loop: Loop) -> None:
+def test_a_broken_connection_is_made_anew(network: Relay, machine: SandboxServer) -> None:
+    shell = SSHShell(over(network, machine))
     shell.run("true", timeout_s=10)
-    loop.run(machine.drop())
+    network.cut()
     time.sleep(0.2)
     assert shell.run("echo again", timeout_s=10).stdout == "again\n"
 
 
-def test_another_key_is_refused(machine: Machine, tmp_path: Path) -> None:
+def test_another_key_is_refused(machine: SandboxServer, tmp_path: Path) -> None:
     other = tmp_path / "other"
     asyncssh.generate_private_key("ssh-ed25519").write_private_key(other)
     with pytest.raises(AuthenticationError, match="does not accept the key"):
-        SSHShell(machine.target(key_path=str(other))).connect(deadline_s=5, report=quiet)
+        SSHShell(target_of(machine, key_path=str(other))).connect(deadline_s=5, report=quiet)
 
 
-def test_a_missing_key_file_is_named(machine: Machine) -> None:
+def test_a_missing_key_file_is_named(machine: SandboxServer) -> None:
     with pytest.raises(RefusedError, match="/no/such/key"):
-        SSHShell(machine.target(key_path="/no/such/key")).connect(deadline_s=5, report=quiet)
+        SSHShell(target_of(machine, key_path="/no/such/key")).connect(deadline_s=5, report=quiet)
 
 
-def test_a_changed_host_key_of_the_same_server_is_refused(machine: Machine, loop: Loop, tmp_path: Path) -> None:
-    with closing(SSHShell(machine.target())) as first:
+def test_a_changed_host_key_of_the_same_server_is_refused(machine: SandboxServer, tmp_path: Path) -> None:
+    with closing(SSHShell(target_of(machine))) as first:
         first.run("true", timeout_s=10)
-    loop.run(machine.stop())
-    machine.host_key = asyncssh.generate_private_key("ssh-ed25519")
-    loop.run(machine.start())
+    machine.rebuild()
     with pytest.raises(RefusedError, match="another host key") as refused:
-        SSHShell(machine.target()).connect(deadline_s=5, report=quiet)
+        SSHShell(target_of(machine)).connect(deadline_s=5, report=quiet)
     assert str(tmp_path / "state/magnumhub/known_hosts") in refused.value.hint
 
 
-def test_the_same_address_may_lead_to_another_server(machine: Machine, loop: Loop) -> None:
-    with closing(SSHShell(machine.target())) as first:
+def test_the_same_address_may_lead_to_another_server(machine: SandboxServer) -> None:
+    with closing(SSHShell(target_of(machine))) as first:
         first.run("true", timeout_s=10)
-    loop.run(machine.stop())
-    machine.host_key = asyncssh.generate_private_key("ssh-ed25519")
-    loop.run(machine.start())
-    with closing(SSHShell(machine.target(server_id="server-2"))) as second:
+    machine.rebuild()
+    with closing(SSHShell(target_of(machine, server_id="server-2"))) as second:
         assert second.run("echo other", timeout_s=10).stdout == "other\n"
 
 
-def test_through_a_jump_host(machine: Machine) -> None:
-    jump = f"core@127.0.0.1:{machine.port}"
-    with closing(SSHShell(machine.target(jump_host=jump, server_id="inner"))) as inner:
+def test_through_a_jump_host(machine: SandboxServer) -> None:
+    jump = f"core@{machine.host}:{machine.port}"
+    with closing(SSHShell(target_of(machine, jump_host=jump, server_id="inner"))) as inner:
         assert inner.run("echo inside", timeout_s=10).stdout == "inside\n"
     assert machine.logins == 2
 
 
-def test_a_closed_port_is_waited_for_and_explained(target: SSHTarget, machine: Machine, loop: Loop) -> None:
-    loop.run(machine.stop())
+def test_a_closed_port_is_waited_for_and_explained(target: SSHTarget, machine: SandboxServer) -> None:
+    machine.stop()
     with pytest.raises(DeadlineError) as late:
         SSHShell(target).connect(deadline_s=1.5, report=quiet)
     assert "nothing listens there" in late.value.hint
 
 
-def test_an_address_blocked_on_an_open_connection_keeps_the_limit(machine: Machine) -> None:
-    with swallowing(machine.port) as (port, blocked):
-        shell = SSHShell(machine.target(port=port))
-        assert shell.run("echo through", timeout_s=10).stdout == "through\n"
-        blocked.set()
-        start = time.monotonic()
-        with pytest.raises(TransientError, match="no end after 2 s"):
-            shell.run("echo lost", timeout_s=2)
-        assert time.monotonic() - start < 6
+def test_an_address_blocked_on_an_open_connection_keeps_the_limit(network: Relay, machine: SandboxServer) -> None:
+    shell = SSHShell(over(network, machine))
+    assert shell.run("echo through", timeout_s=10).stdout == "through\n"
+    network.swallow()
+    start = time.monotonic()
+    with pytest.raises(TransientError, match="no end after 2 s"):
+        shell.run("echo lost", timeout_s=2)
+    assert time.monotonic() - start < 6
 
 
-def test_a_tunnel_leads_to_the_machines_own_port(shell: SSHShell, loop: Loop) -> None:
+def test_a_tunnel_leads_to_the_machines_own_port(shell: SSHShell) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as far:
         threading.Thread(target=echo_once, args=(far,), daemon=True).start()
         with tunnel(shell, *far.getsockname()) as port, closing(socket.create_connection(("127.0.0.1", port))) as near:
@@ -138,13 +145,11 @@ def test_a_tunnel_to_nothing_closes_the_connection(shell: SSHShell) -> None:
         assert near.recv(1) == b""
 
 
-def test_a_job_outlives_its_connection_and_is_found_again(
-    shell: SSHShell, machine: Machine, loop: Loop, tmp_path: Path
-) -> None:
-    job = Job(shell, "work")
+def test_a_job_outlives_its_connection_and_is_found_again(network: Relay, machine: SandboxServer) -> None:
+    job = Job(SSHShell(over(network, machine)), "work")
     job.start("cat {secret} >copied; sleep 2; echo bad >&2; (exit 7)", {"secret": b"s3cret"})
-    loop.run(machine.drop())
-    with closing(SSHShell(machine.target())) as later:
+    network.cut()
+    with closing(SSHShell(target_of(machine))) as later:
         found = Job(later, "work")
         assert found.state().step == "running"
         assert not list(machine.home.glob(".magnumhub/jobs/work/inputs/*"))
@@ -176,28 +181,3 @@ def echo_once(server: socket.socket) -> None:
     connection, _ = server.accept()
     with connection:
         connection.sendall(connection.recv(100).upper())
-
-
-@contextmanager
-def swallowing(port: int) -> Iterator[tuple[int, threading.Event]]:
-    """A forwarder that can begin to swallow everything, as a firewall that drops packets does."""
-    blocked = threading.Event()
-
-    def copy(source: socket.socket, sink: socket.socket) -> None:
-        while data := source.recv(65536):
-            if not blocked.is_set():
-                sink.sendall(data)
-
-    def serve(server: socket.socket) -> None:
-        while True:
-            try:
-                near, _ = server.accept()
-            except OSError:
-                return
-            far = socket.create_connection(("127.0.0.1", port))
-            for pair in ((near, far), (far, near)):
-                threading.Thread(target=copy, args=pair, daemon=True).start()
-
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        threading.Thread(target=serve, args=(server,), daemon=True).start()
-        yield server.getsockname()[1], blocked
