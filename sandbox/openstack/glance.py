@@ -13,18 +13,11 @@ from sandbox.store import NotFoundError, Resource, now
 
 _MINORS = (15, 13, 12, 11, 10, 9, 8, 17, 7, 6, 5, 4, 3, 2, 1, 0)  # in Glance's own order
 _NEWEST = 17
-_PAGE = """<html>
- <head>
-  <title>404 Not Found</title>
- </head>
- <body>
-  <h1>404 Not Found</h1>
-  {}<br /><br />
-
-
-
- </body>
-</html>"""
+_UNAUTHORIZED = (
+    "This server could not verify that you are authorized to access the document you requested. Either you supplied the"
+    " wrong credentials (e.g., bad password), or your browser does not understand how to supply the credentials"
+    " required."
+)
 
 
 def create_image(cloud: Cloud, name: str, owner_id: str, os_distro: str) -> Resource:
@@ -53,6 +46,11 @@ def create_image(cloud: Cloud, name: str, owner_id: str, os_distro: str) -> Reso
         "updated_at": now(),
     }
     return cloud.store.create("image", **image)
+
+
+def _page(title: str, words: str) -> str:
+    head = f" <head>\n  <title>{title}</title>\n </head>"
+    return f"<html>\n{head}\n <body>\n  <h1>{title}</h1>\n  {words}<br /><br />\n\n\n\n </body>\n</html>"
 
 
 def _versions(call: Call) -> Answer:
@@ -88,7 +86,7 @@ def _image(call: Call) -> Answer:
 def _missing(call: Call, words: str) -> Response:
     """A page for those who do not say that they read JSON."""
     if "json" not in call.request.headers.get("accept", ""):
-        return HTMLResponse(_PAGE.format(words), 404)
+        return HTMLResponse(_page("404 Not Found", words), 404)
     answer = {"message": f"{words}<br /><br />\n\n\n", "code": "404 Not Found", "title": "Not Found"}
     return JSONResponse(answer, 404)
 
@@ -107,4 +105,5 @@ SERVICE = Service(
     ],
     render=_render,
     public=frozenset({"/"}),
+    unauthorized_page=_page("401 Unauthorized", _UNAUTHORIZED),
 )

@@ -81,7 +81,7 @@ def post_keypair(call: Call) -> Answer:
     if _own(call, name=wanted["name"]):
         raise ApiError(409, f"Key pair '{wanted['name']}' already exists.")
     generated = {} if "public_key" in wanted else _generate()
-    public_key = wanted.get("public_key") or generated["public_key"]
+    public_key = (wanted | generated)["public_key"]
     keypair = create_keypair(call.cloud, call.project_id, call.request_token["user_id"], wanted["name"], public_key)
     return (201 if minor >= _TYPES else 200), {"keypair": generated | _shown(call, keypair, "user_id")}
 

@@ -42,7 +42,7 @@ def page(call: Call, plural: str, found: list[Resource]) -> tuple[list[Resource]
     if not shown or len(shown) < int(options["limit"]):
         return shown, {}
     path = call.request.scope["path"].removeprefix(call.request.scope.get("root_path", "")).lstrip("/")
-    query = urlencode({**options, "marker": shown[-1]["id"]})
+    query = urlencode({**dict(sorted(options.items())), "marker": shown[-1]["id"]})
     return shown, {f"{plural}_links": [{"rel": "next", "href": f"{call.cloud.url('compute')}/{path}?{query}"}]}
 
 

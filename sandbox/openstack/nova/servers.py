@@ -154,11 +154,11 @@ def _image(call: Call, minor: int) -> dict[str, Any]:
     return shown | {"properties": {"os_distro": image["os_distro"]}} if minor >= _IMAGE_PROPERTIES else shown
 
 
-def _found(call: Call) -> tuple[list[Resource], dict[str, Any]]:
+def _found(call: Call, action: str) -> tuple[list[Resource], dict[str, Any]]:
     """The servers asked for, newest first."""
     options = dict(call.query)
     if "all_tenants" in options:
-        raise ApiError(403, "Policy doesn't allow os_compute_api:servers:index:get_all_tenants to be performed.")
+        raise ApiError(403, f"Policy doesn't allow os_compute_api:servers:{action}:get_all_tenants to be performed.")
     name = options.get("name", "")
     try:
         pattern = re.compile(name)
@@ -174,14 +174,14 @@ def _found(call: Call) -> tuple[list[Resource], dict[str, Any]]:
 
 def list_servers(call: Call) -> Answer:
     """GET /v2.1/servers."""
-    found, next_page = _found(call)
+    found, next_page = _found(call, "index")
     shown = [{"id": s["id"], "name": s["name"], "links": links(call, "servers", s["id"])} for s in found]
     return {"servers": shown} | next_page
 
 
 def list_whole_servers(call: Call) -> Answer:
     """GET /v2.1/servers/detail."""
-    found, next_page = _found(call)
+    found, next_page = _found(call, "detail")
     return {"servers": [_whole(call, server) for server in found]} | next_page
 
 
