@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 from sandbox.kube.addresses import ServiceAddresses
 from sandbox.kube.apply import now
 from sandbox.kube.errors import forbidden, not_found
 from sandbox.kube.kinds import Resource
+from sandbox.kube.pod_admission import give_token
 from sandbox.kube.store import Store
+from sandbox.kube.strategy import CLAIM_PROTECTION, VOLUME_PROTECTION
 
 Obj = dict[str, Any]
-CLAIM_PROTECTION = "kubernetes.io/pvc-protection"
+NOT_READY = "node.kubernetes.io/not-ready"
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
@@ -42,25 +43,31 @@ class Admission:
 
     def admit(self, resource: Resource, obj: Obj, old: Obj | None) -> None:
         """Fill in what the server decides."""
-        if resource.key == ("", "services"):
-            self._addresses.assign(obj, old)
-        elif resource.key == ("", "secrets") and obj.get("stringData"):
-            self._encode(obj)
-        elif resource.key == ("", "persistentvolumeclaims") and old is None:
-            self._claim(obj)
-        elif resource.key == ("apiextensions.k8s.io", "customresourcedefinitions"):
+        if resource.key == ("apiextensions.k8s.io", "customresourcedefinitions"):
             self._accept(obj)
-
-    @staticmethod
-    def _encode(secret: Obj) -> None:
-        texts = secret.pop("stringData")
-        encoded = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
-        secret["data"] = {**(secret.get("data") or {}), **encoded}
+        elif resource.key == ("", "services"):
+            self._addresses.assign(obj, old)
+        elif old is not None:
+            pass
+        elif resource.key == ("", "pods"):
+            give_token(self._store, obj)
+        elif resource.key == ("", "persistentvolumeclaims"):
+            self._claim(obj)
+        elif resource.key == ("", "persistentvolumes"):
+            obj["metadata"].setdefault("finalizers", []).append(VOLUME_PROTECTION)
+        elif resource.key == ("", "nodes"):
+            self._node(obj)
 
     def _claim(self, claim: Obj) -> None:
         claim["metadata"].setdefault("finalizers", []).append(CLAIM_PROTECTION)
         if claim["spec"].get("storageClassName") is None and (name := default_storage_class(self._store)):
             claim["spec"]["storageClassName"] = name
+
+    @staticmethod
+    def _node(node: Obj) -> None:
+        """A node takes no pods until somebody has seen that it is ready."""
+        taint = {"key": NOT_READY, "effect": "NoSchedule"}
+        node["spec"]["taints"] = [*(node["spec"].get("taints") or []), taint]
 
     @staticmethod
     def _accept(definition: Obj) -> None:

@@ -16,6 +16,7 @@ from sandbox.kube.fields import (
     decode,
     encode,
     fields_of,
+    in_order,
     item_step,
     names_an_item,
     remove_path,
@@ -149,7 +150,7 @@ def _conflict(conflicts: dict[Owner, set[Path]], api_version: str) -> StatusErro
     for (manager, operation, subresource), paths in sorted(conflicts.items()):
         by = f'"{manager}"' + (f' with subresource "{subresource}"' if subresource else "")
         by += f" using {api_version}" if operation == "Update" else ""
-        told[by] = [spoken(path) for path in sorted(paths)]
+        told[by] = [spoken(path) for path in in_order(paths)]
         causes += [
             {"reason": "FieldManagerConflict", "message": f"conflict with {by}", "field": field} for field in told[by]
         ]

@@ -6,74 +6,14 @@ Source: Tables asked of a Kubernetes 1.36 API, and kubernetes/pkg/printers/inter
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from sandbox.kube.cells import AGE, CREATED, INTEGER, NAME, NONE, Column, age, at, duration, labels, seconds_since
 from sandbox.kube.kinds import Resource
 from sandbox.kube.pod_words import pod_ready, pod_restarts, pod_status
+from sandbox.kube.rare_columns import RARE
 
 Obj = dict[str, Any]
-NONE = "<none>"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column: its head and what it says of an object; priority 1 is shown with `-o wide`."""
-
-    name: str
-    cell: Callable[[Obj], Any]
-    priority: int = 0
-    type: str = "string"
-    format: str = ""
-
-
-def duration(seconds: float) -> str:
-    """A duration as kubectl shortens it: 45s, 3m12s, 5h, 2d."""
-    s = max(int(seconds), 0)
-    if s < 120:
-        return f"{s}s"
-    if s < 600:
-        return f"{s // 60}m{s % 60}s" if s % 60 else f"{s // 60}m"
-    if s < 10800:
-        return f"{s // 60}m"
-    if s < 28800:
-        return f"{s // 3600}h{s // 60 % 60}m" if s // 60 % 60 else f"{s // 3600}h"
-    if s < 172800:
-        return f"{s // 3600}h"
-    if s < 691200:
-        return f"{s // 86400}d{s // 3600 % 24}h" if s // 3600 % 24 else f"{s // 86400}d"
-    return f"{s // 86400}d"
-
-
-def seconds_since(stamp: str | None) -> float | None:
-    """Seconds since a time as Kubernetes writes it."""
-    return (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds() if stamp else None
-
-
-def age(stamp: str | None) -> str:
-    """How long ago that was, shortened."""
-    seconds = seconds_since(stamp)
-    return "<unknown>" if seconds is None else duration(seconds)
-
-
-def at(path: str, missing: Any = "") -> Callable[[Obj], Any]:
-    """A cell that shows one field."""
-    steps = path.split(".")
-
-    def cell(obj: Any) -> Any:
-        for step in steps:
-            obj = obj.get(step) if isinstance(obj, dict) else None
-        return missing if obj is None else obj
-
-    return cell
-
-
-def labels(selector: Obj | None) -> str:
-    """Labels or a LabelSelector in the query's notation."""
-    selector = selector or {}
-    plain = selector.get("matchLabels", {}) if {"matchLabels", "matchExpressions"} & selector.keys() else selector
-    return ",".join(f"{k}={v}" for k, v in sorted(plain.items())) or NONE
 
 
 def _external_ip(service: Obj) -> str:
@@ -183,79 +123,70 @@ def _class_name(obj: Obj) -> str:
 
 def _involved(event: Obj) -> str:
     involved = event.get("involvedObject") or {}
-    return f"{involved.get('kind', '').lower()}/{involved.get('name', '')}"
+    return "/".join(filter(None, [involved.get("kind", "").lower(), involved.get("name", "")]))
 
-
-def _role(binding: Obj) -> str:
-    return f"{binding['roleRef']['kind']}/{binding['roleRef']['name']}"
-
-
-_NAME = Column("Name", at("metadata.name"), format="name")
-_AGE = Column("Age", lambda o: age(o["metadata"]["creationTimestamp"]))
-_CREATED = Column("Created At", at("metadata.creationTimestamp"), type="date")
-_NUMBER = "integer"
 
 _COLUMNS: dict[tuple[str, str], list[Column]] = {
     ("", "pods"): [
-        _NAME,
+        NAME,
         Column("Ready", pod_ready),
         Column("Status", pod_status),
         Column("Restarts", pod_restarts),
-        _AGE,
+        AGE,
         Column("IP", at("status.podIP", NONE), 1),
         Column("Node", at("spec.nodeName", NONE), 1),
         Column("Nominated Node", at("status.nominatedNodeName", NONE), 1),
         Column("Readiness Gates", lambda _: NONE, 1),
     ],
     ("", "services"): [
-        _NAME,
+        NAME,
         Column("Type", at("spec.type")),
         Column("Cluster-IP", at("spec.clusterIP", NONE)),
         Column("External-IP", _external_ip),
         Column("Port(s)", _service_ports),
-        _AGE,
+        AGE,
         Column("Selector", lambda o: labels(o["spec"].get("selector")), 1),
     ],
     ("apps", "deployments"): [
-        _NAME,
+        NAME,
         Column("Ready", lambda o: f"{o['status'].get('readyReplicas', 0)}/{o['spec']['replicas']}"),
         Column("Up-to-date", at("status.updatedReplicas", 0)),
         Column("Available", at("status.availableReplicas", 0)),
-        _AGE,
+        AGE,
         *_WORKLOAD,
     ],
     ("apps", "replicasets"): [
-        _NAME,
-        Column("Desired", at("spec.replicas", 0), type=_NUMBER),
-        Column("Current", at("status.replicas", 0), type=_NUMBER),
-        Column("Ready", at("status.readyReplicas", 0), type=_NUMBER),
-        _AGE,
+        NAME,
+        Column("Desired", at("spec.replicas", 0), type=INTEGER),
+        Column("Current", at("status.replicas", 0), type=INTEGER),
+        Column("Ready", at("status.readyReplicas", 0), type=INTEGER),
+        AGE,
         *_WORKLOAD,
     ],
     ("apps", "daemonsets"): [
-        _NAME,
-        Column("Desired", at("status.desiredNumberScheduled", 0), type=_NUMBER),
-        Column("Current", at("status.currentNumberScheduled", 0), type=_NUMBER),
-        Column("Ready", at("status.numberReady", 0), type=_NUMBER),
-        Column("Up-to-date", at("status.updatedNumberScheduled", 0), type=_NUMBER),
-        Column("Available", at("status.numberAvailable", 0), type=_NUMBER),
+        NAME,
+        Column("Desired", at("status.desiredNumberScheduled", 0), type=INTEGER),
+        Column("Current", at("status.currentNumberScheduled", 0), type=INTEGER),
+        Column("Ready", at("status.numberReady", 0), type=INTEGER),
+        Column("Up-to-date", at("status.updatedNumberScheduled", 0), type=INTEGER),
+        Column("Available", at("status.numberAvailable", 0), type=INTEGER),
         Column("Node Selector", lambda o: labels(o["spec"]["template"]["spec"].get("nodeSelector"))),
-        _AGE,
+        AGE,
         *_WORKLOAD,
     ],
     ("batch", "jobs"): [
-        _NAME,
+        NAME,
         Column("Status", _job_status),
         Column("Completions", lambda o: f"{o['status'].get('succeeded', 0)}/{o['spec'].get('completions', 1)}"),
         Column("Duration", _job_duration),
-        _AGE,
+        AGE,
         *_WORKLOAD,
     ],
     ("", "nodes"): [
-        _NAME,
+        NAME,
         Column("Status", _node_status),
         Column("Roles", _node_roles),
-        _AGE,
+        AGE,
         Column("Version", at("status.nodeInfo.kubeletVersion")),
         Column("Internal-IP", _node_address("InternalIP"), 1),
         Column("External-IP", _node_address("ExternalIP"), 1),
@@ -263,7 +194,7 @@ _COLUMNS: dict[tuple[str, str], list[Column]] = {
         Column("Kernel-Version", at("status.nodeInfo.kernelVersion", "<unknown>"), 1),
         Column("Container-Runtime", at("status.nodeInfo.containerRuntimeVersion", "<unknown>"), 1),
     ],
-    ("", "namespaces"): [_NAME, Column("Status", at("status.phase")), _AGE],
+    ("", "namespaces"): [NAME, Column("Status", at("status.phase")), AGE],
     ("", "events"): [
         Column("Last Seen", lambda o: age(o.get("lastTimestamp") or o.get("eventTime") or o.get("firstTimestamp"))),
         Column("Type", at("type")),
@@ -277,18 +208,18 @@ _COLUMNS: dict[tuple[str, str], list[Column]] = {
         Column("Name", at("metadata.name"), 1, format="name"),
     ],
     ("", "persistentvolumeclaims"): [
-        _NAME,
+        NAME,
         Column("Status", _claim_status),
         Column("Volume", at("spec.volumeName")),
         Column("Capacity", at("status.capacity.storage")),
         Column("Access Modes", lambda o: _access_modes(o["status"].get("accessModes"))),
         Column("StorageClass", at("spec.storageClassName")),
         Column("VolumeAttributesClass", at("spec.volumeAttributesClassName", "<unset>")),
-        _AGE,
+        AGE,
         Column("VolumeMode", at("spec.volumeMode"), 1),
     ],
     ("", "persistentvolumes"): [
-        _NAME,
+        NAME,
         Column("Capacity", at("spec.capacity.storage")),
         Column("Access Modes", lambda o: _access_modes(o["spec"].get("accessModes"))),
         Column("Reclaim Policy", at("spec.persistentVolumeReclaimPolicy")),
@@ -297,22 +228,22 @@ _COLUMNS: dict[tuple[str, str], list[Column]] = {
         Column("StorageClass", at("spec.storageClassName")),
         Column("VolumeAttributesClass", at("spec.volumeAttributesClassName", "<unset>")),
         Column("Reason", at("status.reason")),
-        _AGE,
+        AGE,
         Column("VolumeMode", at("spec.volumeMode"), 1),
     ],
-    ("", "secrets"): [_NAME, Column("Type", at("type")), Column("Data", lambda o: len(o.get("data") or {})), _AGE],
+    ("", "secrets"): [NAME, Column("Type", at("type")), Column("Data", lambda o: len(o.get("data") or {})), AGE],
     ("", "configmaps"): [
-        _NAME,
+        NAME,
         Column("Data", lambda o: len({**(o.get("data") or {}), **(o.get("binaryData") or {})})),
-        _AGE,
+        AGE,
     ],
-    ("", "endpoints"): [_NAME, Column("Endpoints", _endpoints), _AGE],
+    ("", "endpoints"): [NAME, Column("Endpoints", _endpoints), AGE],
     ("discovery.k8s.io", "endpointslices"): [
-        _NAME,
+        NAME,
         Column("AddressType", at("addressType")),
         Column("Ports", _slice_ports),
         Column("Endpoints", _slice_endpoints),
-        _AGE,
+        AGE,
     ],
     ("storage.k8s.io", "storageclasses"): [
         Column("Name", _class_name, format="name"),
@@ -320,18 +251,16 @@ _COLUMNS: dict[tuple[str, str], list[Column]] = {
         Column("ReclaimPolicy", at("reclaimPolicy")),
         Column("VolumeBindingMode", at("volumeBindingMode")),
         Column("AllowVolumeExpansion", lambda o: str(o.get("allowVolumeExpansion", False)).lower()),
-        _AGE,
+        AGE,
     ],
-    ("coordination.k8s.io", "leases"): [_NAME, Column("Holder", at("spec.holderIdentity")), _AGE],
-    ("apiextensions.k8s.io", "customresourcedefinitions"): [_NAME, _CREATED],
-    ("rbac.authorization.k8s.io", "roles"): [_NAME, _CREATED],
-    ("rbac.authorization.k8s.io", "clusterroles"): [_NAME, _CREATED],
-    ("rbac.authorization.k8s.io", "rolebindings"): [_NAME, Column("Role", _role), _AGE],
-    ("rbac.authorization.k8s.io", "clusterrolebindings"): [_NAME, Column("Role", _role), _AGE],
+    ("coordination.k8s.io", "leases"): [NAME, Column("Holder", at("spec.holderIdentity")), AGE],
+    ("apiextensions.k8s.io", "customresourcedefinitions"): [NAME, CREATED],
+    ("rbac.authorization.k8s.io", "roles"): [NAME, CREATED],
+    ("rbac.authorization.k8s.io", "clusterroles"): [NAME, CREATED],
     ("networking.k8s.io", "networkpolicies"): [
-        _NAME,
+        NAME,
         Column("Pod-Selector", lambda o: labels(o["spec"].get("podSelector"))),
-        _AGE,
+        AGE,
     ],
 }
 
@@ -339,9 +268,9 @@ _COLUMNS: dict[tuple[str, str], list[Column]] = {
 def columns_of(resource: Resource, definition: Obj | None) -> list[Column]:
     """The columns of a resource; a custom one's come from its definition (simple paths only), else name and age."""
     if definition is None:
-        return _COLUMNS.get(resource.key, [_NAME, _AGE])
+        return _COLUMNS.get(resource.key) or RARE.get(resource.key, [NAME, AGE])
     version = next(v for v in definition["spec"]["versions"] if v["name"] == resource.version)
-    columns = [_NAME]
+    columns = [NAME]
     for extra in version.get("additionalPrinterColumns") or []:
         if extra["type"] == "date":
             path = at(extra["jsonPath"].lstrip("."), None)
@@ -350,4 +279,4 @@ def columns_of(resource: Resource, definition: Obj | None) -> list[Column]:
             columns.append(
                 Column(extra["name"], at(extra["jsonPath"].lstrip(".")), extra.get("priority", 0), extra["type"])
             )
-    return columns if len(columns) > 1 else [_NAME, _AGE]
+    return columns if len(columns) > 1 else [NAME, AGE]

@@ -5,6 +5,7 @@ Filled in at every write, so that an applied object from which a field was taken
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -66,25 +67,11 @@ def _template(spec: Obj) -> None:
 def _pod(pod: Obj) -> None:
     spec = pod.setdefault("spec", {})
     _pod_spec(spec)
-    fill(spec, serviceAccountName="default", serviceAccount="default", priority=0, enableServiceLinks=True)
-    fill(spec, preemptionPolicy="PreemptLowerPriority")
-    tolerations = spec.setdefault("tolerations", [])
-    for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"):
-        if not any(t.get("key") in (key, None) and t.get("effect") in ("NoExecute", None) for t in tolerations):
-            tolerations.append({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300})
-    fill(pod["status"], phase="Pending", qosClass=_quality(spec))
-
-
-def _quality(spec: Obj) -> str:
-    """The pod's quality of service class."""
-    containers = [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
-    resources = [c["resources"] for c in containers]
-    if not any(r.get("requests") or r.get("limits") for r in resources):
-        return "BestEffort"
-    full = all(
-        {"cpu", "memory"} <= (r.get("limits") or {}).keys() and r.get("requests") == r["limits"] for r in resources
-    )
-    return "Guaranteed" if full else "Burstable"
+    fill(spec, enableServiceLinks=True)
+    for container in spec.get("containers") or []:
+        for mount in container.get("volumeMounts") or []:
+            if mount.get("readOnly") is False:
+                del mount["readOnly"]
 
 
 def _deployment(obj: Obj) -> None:
@@ -107,6 +94,8 @@ def _replica_set(obj: Obj) -> None:
 def _daemon_set(obj: Obj) -> None:
     spec = obj.setdefault("spec", {})
     fill(spec, revisionHistoryLimit=10, updateStrategy={"type": "RollingUpdate"})
+    annotations = obj["metadata"].setdefault("annotations", {})
+    annotations.setdefault("deprecated.daemonset.template.generation", "1")
     if spec["updateStrategy"].get("type", "RollingUpdate") == "RollingUpdate":
         fill(spec["updateStrategy"], type="RollingUpdate", rollingUpdate={})
         fill(spec["updateStrategy"]["rollingUpdate"], maxSurge=0, maxUnavailable=1)
@@ -120,13 +109,6 @@ def _job(obj: Obj) -> None:
     fill(spec, parallelism=1, backoffLimit=6, completionMode="NonIndexed", suspend=False, manualSelector=False)
     fill(spec, podReplacementPolicy="TerminatingOrFailed")
     _template(spec)
-    uid = obj["metadata"].get("uid")
-    if uid and not spec["manualSelector"]:
-        fill(spec, selector={"matchLabels": {"batch.kubernetes.io/controller-uid": uid}})
-        labels = dict(spec["template"]["metadata"].get("labels") or {})
-        for prefix in ("", "batch.kubernetes.io/"):
-            labels |= {f"{prefix}controller-uid": uid, f"{prefix}job-name": obj["metadata"]["name"]}
-        spec["template"]["metadata"]["labels"] = labels
 
 
 def _service(obj: Obj) -> None:
@@ -134,7 +116,7 @@ def _service(obj: Obj) -> None:
     fill(spec, type="ClusterIP", sessionAffinity="None")
     external = spec["type"] in ("LoadBalancer", "NodePort")
     if spec["type"] != "ExternalName":
-        fill(spec, internalTrafficPolicy="Cluster", ipFamilies=["IPv4"], ipFamilyPolicy="SingleStack")
+        fill(spec, internalTrafficPolicy="Cluster")
     if external:
         fill(spec, externalTrafficPolicy="Cluster")
     else:
@@ -155,25 +137,26 @@ def _service(obj: Obj) -> None:
 
 def _namespace(obj: Obj) -> None:
     fill(obj, spec={})
-    if "deletionTimestamp" not in obj["metadata"]:
-        fill(obj["spec"], finalizers=["kubernetes"])
-    fill(obj["status"], phase="Active")
     labels = obj["metadata"].setdefault("labels", {})
     labels["kubernetes.io/metadata.name"] = obj["metadata"]["name"]
 
 
 def _secret(obj: Obj) -> None:
     fill(obj, type="Opaque")
+    if texts := obj.pop("stringData", None):
+        encoded = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
+        obj["data"] = {**(obj.get("data") or {}), **encoded}
 
 
 def _claim(obj: Obj) -> None:
     fill(obj.setdefault("spec", {}), volumeMode="Filesystem", resources={})
-    fill(obj["status"], phase="Pending")
 
 
 def _volume(obj: Obj) -> None:
-    fill(obj.setdefault("spec", {}), volumeMode="Filesystem", persistentVolumeReclaimPolicy="Retain")
-    fill(obj["status"], phase="Available")
+    spec = obj.setdefault("spec", {})
+    fill(spec, volumeMode="Filesystem", persistentVolumeReclaimPolicy="Retain")
+    if "hostPath" in spec:
+        fill(spec["hostPath"], type="")
 
 
 def _storage_class(obj: Obj) -> None:
@@ -198,7 +181,55 @@ def _network_policy(obj: Obj) -> None:
             fill(port, protocol="TCP")
 
 
+def _endpoints(obj: Obj) -> None:
+    for subset in obj.get("subsets") or []:
+        for port in subset.get("ports") or []:
+            fill(port, protocol="TCP")
+
+
+def _slice(obj: Obj) -> None:
+    fill(obj, ports=None, endpoints=None)
+    for port in obj.get("ports") or []:
+        fill(port, name="", protocol="TCP")
+    for endpoint in obj.get("endpoints") or []:
+        fill(endpoint, conditions={})
+
+
+def _event(obj: Obj) -> None:
+    obj.setdefault("eventTime", None)
+    obj.setdefault("firstTimestamp", None)
+    obj.setdefault("lastTimestamp", None)
+
+
+def _limit_range(obj: Obj) -> None:
+    """A limit that is not named follows from the others."""
+    for limit in (obj.get("spec") or {}).get("limits") or []:
+        if limit.get("type") == "Container":
+            default = {**(limit.get("max") or {}), **(limit.get("default") or {})}
+            request = {**default, **(limit.get("min") or {}), **(limit.get("defaultRequest") or {})}
+            limit |= {**({"default": default} if default else {}), **({"defaultRequest": request} if request else {})}
+
+
+def _binding(obj: Obj) -> None:
+    for subject in obj.get("subjects") or []:
+        if subject.get("kind") in ("User", "Group"):
+            fill(subject, apiGroup="rbac.authorization.k8s.io")
+
+
+def _priority_class(obj: Obj) -> None:
+    fill(obj, preemptionPolicy="PreemptLowerPriority")
+
+
+def _driver(obj: Obj) -> None:
+    spec = obj.setdefault("spec", {})
+    fill(spec, attachRequired=True, fsGroupPolicy="ReadWriteOnceWithFSType", podInfoOnMount=False)
+    fill(spec, requiresRepublish=False, seLinuxMount=False, storageCapacity=False, volumeLifecycleModes=["Persistent"])
+
+
 _DEFAULTS: dict[tuple[str, str], Callable[[Obj], None]] = {
+    ("", "endpoints"): _endpoints,
+    ("", "events"): _event,
+    ("", "limitranges"): _limit_range,
     ("", "namespaces"): _namespace,
     ("", "nodes"): _node,
     ("", "persistentvolumeclaims"): _claim,
@@ -211,7 +242,12 @@ _DEFAULTS: dict[tuple[str, str], Callable[[Obj], None]] = {
     ("apps", "deployments"): _deployment,
     ("apps", "replicasets"): _replica_set,
     ("batch", "jobs"): _job,
+    ("discovery.k8s.io", "endpointslices"): _slice,
     ("networking.k8s.io", "networkpolicies"): _network_policy,
+    ("rbac.authorization.k8s.io", "clusterrolebindings"): _binding,
+    ("rbac.authorization.k8s.io", "rolebindings"): _binding,
+    ("scheduling.k8s.io", "priorityclasses"): _priority_class,
+    ("storage.k8s.io", "csidrivers"): _driver,
     ("storage.k8s.io", "storageclasses"): _storage_class,
 }
 

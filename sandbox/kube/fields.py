@@ -85,6 +85,10 @@ def changes(old: dict[str, Any] | None, new: dict[str, Any], told: Type, subreso
 
 
 def _compare(old: Any, new: Any, told: Type, path: Path, found: Changes) -> None:
+    if new is None:  # a field written as null is as good as missing
+        if old in (None, _MISSING):
+            return
+        new = _MISSING
     had, has = _parts(old, told), _parts(new, told)
     if old is _MISSING or old is None:
         had = [] if has is not None else None
@@ -160,6 +164,11 @@ def spoken(path: Path) -> str:
         else:
             told += f"[={rest}]"
     return told
+
+
+def in_order(paths: Iterable[Path]) -> list[Path]:
+    """As the server goes through a set: what ends at a level comes before what leads on from it."""
+    return sorted(paths, key=lambda path: [(place < len(path) - 1, step) for place, step in enumerate(path)])
 
 
 def names_an_item(path: Path) -> bool:

@@ -5,7 +5,6 @@ Everything is synchronous, so each operation is atomic on the event loop and nee
 
 from __future__ import annotations
 
-import random
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,14 +16,15 @@ from sandbox.kube import apply as ownership
 from sandbox.kube.admission import Admission
 from sandbox.kube.defaults import set_defaults
 from sandbox.kube.errors import StatusError, already_exists, bad_request, conflict, invalid, not_found
+from sandbox.kube.generated import random_suffix
 from sandbox.kube.kinds import Kinds, Resource
 from sandbox.kube.store import Event, Store
-from sandbox.kube.types import type_of
+from sandbox.kube.strategy import fill_in
+from sandbox.kube.types import completed, type_of
 from sandbox.kube.validation import check_shape, validate
 
 Obj = dict[str, Any]
 CONTROLLER = "kube-controller-manager"
-_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _KEPT = (
     "uid",
     "name",
@@ -41,11 +41,6 @@ _NO_GENERATION = frozenset({"", "coordination.k8s.io", "rbac.authorization.k8s.i
 def copied(obj: Any) -> Any:
     """A deep copy of JSON."""
     return orjson.loads(orjson.dumps(obj))
-
-
-def random_suffix(length: int = 5) -> str:
-    """Letters and digits as generated names end with."""
-    return "".join(random.choices(_ALPHABET, k=length))  # noqa: S311 - a name, not a secret
 
 
 def drop_nulls(value: Any) -> None:
@@ -82,8 +77,10 @@ class Objects:
         check_shape(resource, body)
         obj = self._new(resource, namespace, body)
         obj["metadata"].pop("managedFields", None)
-        self._prepare(resource, obj, None)
-        return self._insert(resource, ownership.record_update(None, obj, type_of(resource), manager, ""), dry_run)
+        self._fill(resource, obj)
+        obj = ownership.record_update(None, obj, type_of(resource), manager, "")
+        self._finish(resource, obj, None)
+        return self._insert(resource, obj, dry_run)
 
     def update(
         self,
@@ -105,8 +102,9 @@ class Objects:
         if meta.get("uid") not in (None, "", old["metadata"]["uid"]):
             raise _other_uid(resource, old, meta["uid"])
         new = self._successor(resource, old, body, subresource)
-        self._prepare(resource, new, old)
+        self._fill(resource, new)
         new = ownership.record_update(old, new, type_of(resource), manager, subresource)
+        self._finish(resource, new, old)
         return self._replace(resource, old, new, dry_run)
 
     def put(
@@ -164,11 +162,13 @@ class Objects:
             if subresource:
                 raise not_found(*resource.key, name)
             new = self._new(resource, namespace, ownership.apply(None, body, type_of(resource), manager, force, ""))
-            self._prepare(resource, new, None)
+            self._fill(resource, new)
+            self._finish(resource, new, None)
             return self._insert(resource, new, dry_run), True
         applied = ownership.apply(old, body, type_of(resource), manager, force, subresource)
         new = self._successor(resource, old, applied, subresource)
-        self._prepare(resource, new, old)
+        self._fill(resource, new)
+        self._finish(resource, new, old)
         return self._replace(resource, old, new, dry_run), False
 
     def delete(self, resource: Resource, namespace: str, name: str, options: Obj | None = None) -> tuple[Obj, bool]:
@@ -196,8 +196,10 @@ class Objects:
         going = {**old, "metadata": meta}
         if resource.key == ("", "namespaces"):
             going["status"] = {**old["status"], "phase": "Terminating"}
+            meta.pop("deletionGracePeriodSeconds", None)
         if _is_gone(resource, going):
-            return self.store.remove(*resource.key, namespace, name), True
+            last = self.store.remove(*resource.key, namespace, name)
+            return (going if resource.key == ("", "pods") else last), True
         return (going if going == old else self.store.put(*resource.key, going)), False
 
     def _new(self, resource: Resource, namespace: str, body: Obj) -> Obj:
@@ -225,7 +227,7 @@ class Objects:
         for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"):
             meta.pop(name, None)
         meta |= {"uid": str(uuid.uuid4()), "creationTimestamp": ownership.now()}
-        if resource.custom or resource.group not in _NO_GENERATION:
+        if resource.custom or resource.group not in _NO_GENERATION or resource.plural == "pods":
             meta["generation"] = 1
         if "status" in resource.subresources and resource.key != ("", "nodes"):
             obj.pop("status", None)
@@ -252,14 +254,22 @@ class Objects:
                 new["status"] = old["status"]
         return copied(new)
 
-    def _prepare(self, resource: Resource, obj: Obj, old: Obj | None) -> None:
+    @staticmethod
+    def _fill(resource: Resource, obj: Obj) -> None:
+        """What a client means that leaves a field out; whoever writes the object owns it."""
         if not resource.custom:
             drop_nulls(obj)
         for field in ("labels", "annotations"):
             if obj["metadata"].get(field) == {}:
                 del obj["metadata"][field]
         set_defaults(*resource.key, obj)
+
+    def _finish(self, resource: Resource, obj: Obj, old: Obj | None) -> None:
+        """What the server decides, then its rules."""
         self._admission.admit(resource, obj, old)
+        fill_in(*resource.key, obj)
+        if not resource.custom:
+            obj |= completed(obj, type_of(resource))
         validate(resource, obj, old)
         if old and "generation" in obj["metadata"] and _desired(obj) != _desired(old):
             obj["metadata"]["generation"] = old["metadata"]["generation"] + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.kube.columns import labels
+from sandbox.kube.cells import labels
 from sandbox.kube.errors import conflict
 from sandbox.kube.kinds import Resource
 

@@ -32,7 +32,7 @@ class Type:
         unique: whether a list is a set.
         merge: the key by which strategic merge unites lists, empty for lists of scalars; None if it replaces them.
         retain_keys: whether strategic merge keeps only what a patch lists.
-        always: fields of an object that are there even if nobody gave them.
+        always: fields of an object that are there even if nobody gave them, with what they are then.
         defaults: of keys that may be left out.
         open: whether an object takes fields that it does not know.
     """
@@ -46,7 +46,7 @@ class Type:
     unique: bool = False
     merge: str | None = None
     retain_keys: bool = False
-    always: tuple[str, ...] = ()
+    always: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, str] = field(default_factory=dict)
     open: bool = False
 
@@ -106,7 +106,7 @@ def _named(name: str) -> Type:
         name=name.rpartition(".")[2],
         fields=found["fields"],
         atomic=found.get("atomic", False),
-        always=tuple(found.get("always", ())),
+        always=found.get("always", {}),
         defaults=found.get("defaults", {}),
     )
 
@@ -144,10 +144,27 @@ def type_of(resource: Resource) -> Type:
     return built_in(resource.group, resource.version, resource.kind)
 
 
-def empty(told: Type) -> Any:
+def empty(told: Type) -> dict[str, Any]:
     """What an object of this type holds before anybody has given it anything."""
-    found: dict[str, Any] = {}
-    for name in told.always:
-        inner = told.field(name)
-        found[name] = empty(inner) if inner and inner.kind == "object" else None
-    return found
+    return completed({}, told)
+
+
+def completed(value: Any, told: Type) -> Any:
+    """The value as the server keeps it: with what is always written, and without empty maps and lists."""
+    if told.kind == "list" and isinstance(value, list):
+        return [completed(item, told.items) for item in value]
+    if told.kind == "map" and isinstance(value, dict):
+        return {key: completed(item, told.items) for key, item in value.items()}
+    if told.kind != "object" or not isinstance(value, dict):
+        return value
+    kept = {name: completed(inner, told.field(name) or ANY) for name, inner in value.items()}
+    for name in [name for name, inner in kept.items() if inner in ({}, []) and _is_collection(told.field(name))]:
+        del kept[name]
+    for name, usual in told.always.items():
+        if name not in kept:
+            kept[name] = empty(told.field(name) or ANY) if usual == {} else usual
+    return kept
+
+
+def _is_collection(told: Type | None) -> bool:
+    return told is not None and told.kind in ("map", "list")

@@ -29,9 +29,11 @@ _JSON_PATCH = "application/json-patch+json"
 _MERGE = "application/merge-patch+json"
 _STRATEGIC = "application/strategic-merge-patch+json"
 # Deleted at once, these are answered with the object, all others with a Status.
-_RETURNED_WHEN_GONE = frozenset(
-    ("", name) for name in ("pods", "services", "persistentvolumeclaims", "persistentvolumes", "serviceaccounts")
-)
+_RETURNED_WHEN_GONE = {
+    *(("", name) for name in ("persistentvolumeclaims", "persistentvolumes", "pods", "resourcequotas")),
+    *(("", name) for name in ("serviceaccounts", "services")),
+    *(("storage.k8s.io", name) for name in ("csidrivers", "csinodes", "storageclasses")),
+}
 
 
 class Writes:

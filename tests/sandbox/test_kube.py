@@ -321,7 +321,7 @@ class TestClient:
         assert httpx.get(f"{rig.server}/api", headers=shown, verify=False).status_code == 200
         assert httpx.get(f"{rig.server}/api/v1/nodes", headers=shown, verify=False).status_code == 403
         refused = httpx.get(f"{rig.server}/api/v1/nodes", verify=False)
-        assert (refused.status_code, refused.json()["reason"]) == (401, "Unauthorized")
+        assert (refused.status_code, refused.json()["reason"]) == (403, "Forbidden")
 
 
 class TestControllers:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sandbox.kube.apply import apply, record_update
-from sandbox.kube.columns import duration
+from sandbox.kube.cells import duration
 from sandbox.kube.controllers.placement import (
     NOTHING,
     Room,

@@ -11,7 +11,7 @@ from sandbox.kube.controllers.endpoints import Endpoints
 from sandbox.kube.controllers.garbage import Garbage
 from sandbox.kube.controllers.jobs import Jobs
 from sandbox.kube.controllers.namespaces import Namespaces
-from sandbox.kube.controllers.nodes import PodsOfGoneNodes
+from sandbox.kube.controllers.nodes import NodeTaints, PodsOfGoneNodes
 from sandbox.kube.controllers.replica_sets import ReplicaSets
 from sandbox.kube.controllers.scheduler import Scheduler
 from sandbox.kube.controllers.volumes import NoStorage, VolumeHooks, Volumes
@@ -24,7 +24,7 @@ class Controllers:
     """All of them, from construction on taking note of events, from `start` on acting."""
 
     def __init__(self, objects: Objects, volume_hooks: VolumeHooks | None, ca_cert: str) -> None:
-        plain = (Deployments, ReplicaSets, DaemonSets, Jobs, Endpoints, Scheduler, PodsOfGoneNodes, Garbage)
+        plain = (Deployments, ReplicaSets, DaemonSets, Jobs, Endpoints, Scheduler, NodeTaints, PodsOfGoneNodes, Garbage)
         self._controllers = [controller(objects) for controller in plain]
         self._controllers += [Namespaces(objects, ca_cert), Volumes(objects, volume_hooks or NoStorage())]
         for controller in self._controllers:

@@ -30,7 +30,7 @@ REVISION = "deployment.kubernetes.io/revision"
 
 
 class Deployments(Controller):
-    """Rolls Deployments out. minReadySeconds and pausing are not known here."""
+    """Rolls Deployments out. minReadySeconds is not known here."""
 
     component = "deployment-controller"
 
@@ -57,6 +57,9 @@ class Deployments(Controller):
         new = next((r for r in owned if _same_template(deployment, r)), None)
         old = [r for r in owned if r is not new]
         created = new is None
+        if deployment["spec"].get("paused") and new is None:
+            self._report(deployment, None, old, created=False)
+            return
         if new is None:
             new = self._create(deployment)
         revision = max([_revision(r) for r in old], default=0) + 1
@@ -114,19 +117,22 @@ class Deployments(Controller):
         self.record(deployment, "ScalingReplicaSet", f"Scaled {way} replica set {name} from {had} to {size}")
         return self.update(REPLICA_SETS, {**replica_set, "spec": {**replica_set["spec"], "replicas": size}})
 
-    def _report(self, deployment: Obj, new: Obj, old: list[Obj], created: bool) -> None:
-        wanted = deployment["spec"]["replicas"]
-        counts = {field: sum(r["status"].get(field, 0) for r in [new, *old]) for field in _COUNTS}
-        counts["updatedReplicas"] = new["status"].get("replicas", 0)
+    def _report(self, deployment: Obj, new: Obj | None, old: list[Obj], created: bool) -> None:
+        wanted, every = deployment["spec"]["replicas"], [new, *old] if new else old
+        counts = {field: sum(r["status"].get(field, 0) for r in every) for field in _COUNTS}
+        counts["updatedReplicas"] = new["status"].get("replicas", 0) if new else 0
         counts["unavailableReplicas"] = max(max(wanted, counts["replicas"]) - counts["availableReplicas"], 0)
         had = deployment.get("status") or {}
         before = {field: had.get(field, 0) for field in counts}
-        conditions = with_condition(
-            list(had.get("conditions") or []), _available(deployment, counts["availableReplicas"])
-        )
-        conditions = self._progress(deployment, new, conditions, counts, moved=created or counts != before)
+        conditions = list(had.get("conditions") or [])
+        if deployment["spec"].get("paused"):
+            conditions = with_condition(conditions, _PAUSED | {"lastUpdateTime": now()})
+        conditions = with_condition(conditions, _available(deployment, counts["availableReplicas"]))
+        if new and not deployment["spec"].get("paused"):
+            conditions = self._progress(deployment, new, conditions, counts, moved=created or counts != before)
         status = {"observedGeneration": deployment["metadata"]["generation"], "conditions": conditions}
         status |= {field: count for field, count in counts.items() if count}
+        status["terminatingReplicas"] = sum(r["status"].get("terminatingReplicas", 0) for r in every)
         self.set_status(DEPLOYMENTS, deployment, status)
 
     def _progress(
@@ -163,6 +169,12 @@ class Deployments(Controller):
             self.delete(REPLICA_SETS, replica_set)
 
 
+_PAUSED = {
+    "type": "Progressing",
+    "status": "Unknown",
+    "reason": "DeploymentPaused",
+    "message": "Deployment is paused",
+}
 _COUNTS = ("replicas", "readyReplicas", "availableReplicas")
 _NOT_COPIED = ("kubectl.kubernetes.io/last-applied-configuration", REVISION)
 

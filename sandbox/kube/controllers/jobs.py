@@ -39,7 +39,10 @@ class Jobs(Controller):
     def reconcile(self, key: tuple[str, str]) -> None:
         """Count pods, finish or start what lacks, report."""
         job = self.get(JOBS, *key)
-        if job is None or is_going(job) or _finished(job) or job["spec"].get("suspend"):
+        if job is None or is_going(job) or _finished(job):
+            return
+        if job["spec"].get("suspend"):
+            self._suspend(job)
             return
         spec, status = job["spec"], dict(job.get("status") or {})
         status.setdefault("startTime", now())
@@ -77,6 +80,13 @@ class Jobs(Controller):
         status = {k: v for k, v in status.items() if k not in counts}
         status |= {field: count for field, count in counts.items() if count or field == "ready"}
         self.set_status(JOBS, job, {**status, "uncountedTerminatedPods": {}, "terminating": 0})
+
+    def _suspend(self, job: Obj) -> None:
+        had = (job.get("status") or {}).get("conditions")
+        told = {"type": "Suspended", "status": "True", "reason": "JobSuspended", "message": "Job suspended"}
+        conditions = had or [{**told, "lastProbeTime": now(), "lastTransitionTime": now()}]
+        counts = {"ready": 0, "terminating": 0, "uncountedTerminatedPods": {}}
+        self.set_status(JOBS, job, {"conditions": conditions, **counts})
 
     def _start_missing(self, job: Obj, active: list[Obj], wanted: int, failures: int) -> list[Obj]:
         if failures and len(active) < wanted:

@@ -47,13 +47,15 @@ class ReplicaSets(Controller):
         self._report(replica_set)
 
     def _report(self, replica_set: Obj) -> None:
-        active = [p for p in self.owned(PODS, replica_set) if is_active(p)]
+        owned = self.owned(PODS, replica_set)
+        active = [p for p in owned if is_active(p)]
         ready = sum(is_ready(p) for p in active)
         status: Obj = {"replicas": len(active), "observedGeneration": replica_set["metadata"]["generation"]}
         if active:
             status["fullyLabeledReplicas"] = len(active)
         if ready:
             status |= {"readyReplicas": ready, "availableReplicas": ready}
+        status["terminatingReplicas"] = sum(is_going(p) for p in owned)
         self.set_status(REPLICA_SETS, replica_set, status)
 
 

@@ -7,12 +7,14 @@ import math
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from sandbox.kube.admission import CLAIM_PROTECTION, default_storage_class
+from sandbox.kube.admission import default_storage_class
+from sandbox.kube.apply import now
 from sandbox.kube.controllers.base import CLAIMS, PODS, VOLUMES, Controller, Obj, is_finished, is_going, key_of
 from sandbox.kube.controllers.placement import quantity
 from sandbox.kube.controllers.scheduler import SELECTED_NODE
 from sandbox.kube.objects import Objects
 from sandbox.kube.store import Event
+from sandbox.kube.strategy import CLAIM_PROTECTION, VOLUME_PROTECTION
 
 CLASSES = ("storage.k8s.io", "storageclasses")
 DRIVERS = ("storage.k8s.io", "csidrivers")
@@ -162,7 +164,7 @@ class Volumes(Controller):
         reference = {"kind": "PersistentVolumeClaim", "apiVersion": "v1", "namespace": namespace, "name": name}
         reference["uid"] = claim["metadata"]["uid"]
         volume = self.update(VOLUMES, {**volume, "spec": {**volume["spec"], "claimRef": reference}})
-        self.set_status(VOLUMES, volume, {"phase": "Bound"})
+        self._set_phase(volume, "Bound")
         claim = self.update(CLAIMS, {**claim, "spec": {**claim["spec"], "volumeName": volume["metadata"]["name"]}})
         status = {
             "phase": "Bound",
@@ -173,6 +175,9 @@ class Volumes(Controller):
 
     def _volume(self, volume: Obj) -> None:
         """Released when its claim is gone; then deleted, or kept as its policy says."""
+        if is_going(volume):
+            self._release(volume)
+            return
         ref = volume["spec"].get("claimRef")
         if not ref or not ref.get("uid"):
             self._offer(volume)
@@ -181,7 +186,7 @@ class Volumes(Controller):
         if claim and claim["metadata"]["uid"] == ref["uid"]:
             return
         if volume["status"].get("phase") != "Released":
-            volume = self.set_status(VOLUMES, volume, {"phase": "Released"})
+            volume = self._set_phase(volume, "Released")
         uid = volume["metadata"]["uid"]
         if volume["spec"]["persistentVolumeReclaimPolicy"] == "Delete" and uid not in self._jobs:
             self._jobs[uid] = asyncio.create_task(self._delete_volume(volume))
@@ -189,7 +194,7 @@ class Volumes(Controller):
 
     def _offer(self, volume: Obj) -> None:
         """A volume without a claim is there for the claims that wait for one."""
-        self.set_status(VOLUMES, volume, {"phase": "Available"})
+        self._set_phase(volume, "Available")
         for claim in self.list(CLAIMS):
             if claim["status"].get("phase") == "Pending" and not is_going(claim) and _suits(claim, volume):
                 self.enqueue((CLAIMS[1], *key_of(claim)))
@@ -203,6 +208,18 @@ class Volumes(Controller):
             self.enqueue_in((VOLUMES[1], *key_of(volume)), 5)
             return
         self.delete(VOLUMES, volume)
+
+    def _set_phase(self, volume: Obj, phase: str) -> Obj:
+        if volume["status"].get("phase") == phase:
+            return volume
+        return self.set_status(VOLUMES, volume, {"phase": phase, "lastPhaseTransitionTime": now()})
+
+    def _release(self, volume: Obj) -> None:
+        """Take the protection off a volume that is going and that no claim has."""
+        finalizers = volume["metadata"].get("finalizers") or []
+        if volume["status"].get("phase") != "Bound" and VOLUME_PROTECTION in finalizers:
+            left = [f for f in finalizers if f != VOLUME_PROTECTION]
+            self.update(VOLUMES, {**volume, "metadata": {**volume["metadata"], "finalizers": left}})
 
 
 def _claim_names(pod: Obj) -> list[str]:

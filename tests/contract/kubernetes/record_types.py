@@ -78,20 +78,20 @@ def _list_of(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _type_of(schema: dict[str, Any]) -> dict[str, Any]:
-    fields = {name: _kind_of(inner) for name, inner in schema.get("properties", {}).items()}
-    defaults = {
-        name: inner["default"]
-        for name, inner in schema.get("properties", {}).items()
-        if isinstance(inner.get("default"), str) and inner["default"]
-    }
+    properties, required = schema.get("properties", {}), schema.get("required", [])
+    fields = {name: _kind_of(inner) for name, inner in properties.items()}
     atomic = schema.get("x-kubernetes-map-type") == "atomic"
-    # What is no pointer in the server's own types is written as an empty object where it is not given.
-    always = [name for name, inner in schema.get("properties", {}).items() if inner.get("default") == {}]
-    lists = [name for name in schema.get("required", []) if "list" in fields[name]]
+    # What is no pointer in the server's own types, and not left out when it is empty, is always written.
+    always = {
+        name: inner["default"] for name, inner in properties.items() if inner.get("default") in ({}, "", 0, False)
+    }
+    always |= {name: None for name in required if isinstance(fields[name], dict) and "list" in fields[name]}
+    keys = {name: inner["default"] for name, inner in properties.items() if isinstance(inner.get("default"), str)}
+    keys = {name: default for name, default in keys.items() if default}
     return {
         "fields": dict(sorted(fields.items())),
-        **({"always": sorted(always + lists)} if always or lists else {}),
-        **({"defaults": defaults} if defaults else {}),
+        **({"always": dict(sorted(always.items()))} if always else {}),
+        **({"defaults": keys} if keys else {}),
         **({"atomic": True} if atomic else {}),
     }
 
