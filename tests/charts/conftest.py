@@ -1,4 +1,4 @@
-"""Real charts on a real API: MAGNUMHUB_TEST_CHARTS is a folder of archives, MAGNUMHUB_TEST_KUBECONFIG leads to the API.
+"""Real charts on a real API: MAGNUMHUB_TEST_CHARTS is a folder of archives; the API is the contract suites' one.
 
 Without the folder nothing is collected and one line says so. With it, a run in which nothing ran is a failure.
 """
@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
@@ -19,11 +21,13 @@ from magnumhub.remote.charts import read_archive
 from sandbox.chart_repository import packed_charts
 from sandbox.tools import executable
 from tests.charts.archives import CHARTS, Given, of_chart, other_chart, read_folder
+from tests.support.instant_node import InstantNode
+from tests.support.kube_api import named, real_api
 
 FOLDER = os.environ.get("MAGNUMHUB_TEST_CHARTS")
-KUBECONFIG = os.environ.get("MAGNUMHUB_TEST_KUBECONFIG")
 Partner = Callable[[Given], Given]
 _HERE = Path(__file__).parent
+_RUNNING = ExitStack()
 
 
 @cache
@@ -45,8 +49,8 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 def pytest_configure() -> None:
     if not FOLDER:
         return
-    if not KUBECONFIG:
-        raise pytest.UsageError("MAGNUMHUB_TEST_CHARTS is set, MAGNUMHUB_TEST_KUBECONFIG is not: there is no API")
+    if not named(os.environ):
+        raise pytest.UsageError("MAGNUMHUB_TEST_CHARTS needs an API: MAGNUMHUB_TEST_KUBECONFIG or KUBEBUILDER_ASSETS")
     if not given():
         raise pytest.UsageError(f"MAGNUMHUB_TEST_CHARTS: there is no archive (*.tgz) of a chart in {FOLDER}")
 
@@ -57,6 +61,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.OK
     elif FOLDER and session.exitstatus == pytest.ExitCode.OK and not reporter.stats.get("passed"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_unconfigure() -> None:
+    _RUNNING.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -87,10 +95,34 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @cache
+def kubeconfig_file() -> Path:
+    """Of the API, which is started where the environment names programs instead of one that runs."""
+    folder = Path(_RUNNING.enter_context(tempfile.TemporaryDirectory()))
+    environment = dict(os.environ)
+    if path := environment.get("MAGNUMHUB_TEST_KUBECONFIG"):
+        environment["MAGNUMHUB_TEST_KUBECONFIG"] = str(_flattened(path, folder))
+    access = _RUNNING.enter_context(real_api(environment, folder))
+    if not access.has_controllers:
+        raise pytest.UsageError(
+            "KUBEBUILDER_ASSETS has no kube-controller-manager and kube-scheduler: no pod gets ready"
+        )
+    if access.authority is not None:
+        own = _RUNNING.enter_context(kube_client(from_kubeconfig(access.kubeconfig.read_text())))
+        _RUNNING.callback(InstantNode(own.api_client, folder, access.authority).leave)
+    return access.kubeconfig
+
+
+def _flattened(kubeconfig: str, folder: Path) -> Path:
+    """With its certificates inside, where it names files."""
+    command = [executable("kubectl"), "--kubeconfig", kubeconfig, "config", "view", "--raw", "--flatten", "--minify"]
+    path = folder / "flattened"
+    path.write_text(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return path
+
+
+@cache
 def credentials() -> KubeCredentials:
-    """Flattened, as a kubeconfig may name its certificates by file."""
-    command = [executable("kubectl"), "--kubeconfig", KUBECONFIG, "config", "view", "--raw", "--flatten", "--minify"]
-    return from_kubeconfig(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return from_kubeconfig(kubeconfig_file().read_text())
 
 
 @cache
@@ -113,8 +145,7 @@ def kubernetes() -> str:
 
 @pytest.fixture(scope="session")
 def kubeconfig() -> str:
-    assert KUBECONFIG
-    return KUBECONFIG
+    return str(kubeconfig_file())
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,11 @@ def site(hub: Mapping[str, Any] | None = None, gateway: Mapping[str, Any] | None
 
 
 def composed(
-    of: Site, keys: Mapping[ChartName, ChartKeys], *, addresses: Mapping[str, str | None] = ADDRESSES
+    of: Site,
+    keys: Mapping[ChartName, ChartKeys],
+    *,
+    addresses: Mapping[str, str | None] = ADDRESSES,
+    storage_class: str | None = "standard",
 ) -> Values:
     """Both charts' values, as provision composes them."""
     return compose_values(
@@ -81,7 +85,7 @@ def composed(
         secrets={str(ref): "a-secret-of-the-site" for ref in secret_refs(of)},
         tokens=TOKENS,
         charts=ChartPair(hub=keys["jupyterhub"], gateway=keys["dask-gateway"]),
-        storage_class="standard",
+        storage_class=storage_class,
     )
 
 

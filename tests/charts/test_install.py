@@ -34,6 +34,7 @@ from tests.charts.deployment import RELEASES, keys_of, namespace_of
 from tests.charts.site import ADDRESSES, composed, site, values_of
 
 _DEADLINE_S = 120
+_IS_DEFAULT = "storageclass.kubernetes.io/is-default-class"
 _PARTS: dict[ChartName, Any] = {"jupyterhub": "jupyterhub", "dask-gateway": "dask_gateway"}
 
 
@@ -45,7 +46,10 @@ def quiet(_: str) -> None:
 def installed_site(kube: Kube) -> Iterator[Site]:
     """A rich site in namespaces of its own, so that it disturbs nothing that is there."""
     mark = uuid.uuid4().hex[:6]
-    made = site({"namespace": f"hub-{mark}"}, {"namespace": f"dask-{mark}"})
+    classes = kube.plain(kube.storage.list_storage_class())["items"]
+    kept = any(each["metadata"].get("annotations", {}).get(_IS_DEFAULT) == "true" for each in classes)
+    storage = {} if kept else {"storage": {"kind": "ephemeral"}}
+    made = site({"namespace": f"hub-{mark}"}, {"namespace": f"dask-{mark}"}, **storage)
     namespaces = [namespace_of(made, chart) for chart in RELEASES]
     for name in namespaces:
         ensure_namespace(kube, name, site=made.name)
@@ -88,7 +92,7 @@ def test_installed_then_upgraded_then_gone(
     release, namespace = RELEASES[fitting.chart], namespace_of(installed_site, fitting.chart)
 
     def values(chart: Given) -> dict[str, Any]:
-        return values_of(chart.chart, composed(installed_site, keys_of(chart, partner(chart))))
+        return values_of(chart.chart, composed(installed_site, keys_of(chart, partner(chart)), storage_class=None))
 
     def settle(chart: Given) -> str:
         apply_crds(kube, chart.archive.crds(), deadline_s=60)

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from magnumhub.domain.values import canonical
 from tests.charts.archives import Given
 from tests.charts.configured import hub_config
 from tests.charts.conftest import Partner
@@ -29,35 +28,31 @@ def deployed(request: pytest.FixtureRequest, set_up: Given, partner: Partner) ->
 
 
 @pytest.fixture(scope="module")
-def seen() -> dict[tuple[str, str], dict[str, Any]]:
+def seen() -> dict[str, dict[str, Any]]:
     return {}
 
 
 @pytest.fixture
 def config(
-    deployed: Deployed, tmp_path: Path, kubeconfig: str, seen: dict[tuple[str, str], dict[str, Any]]
+    set_up: Given, partner: Partner, tmp_path: Path, kubeconfig: str, seen: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
-    """Made once for a hub's chart and values: it takes seconds, and the gateway's version makes no difference."""
-    hub = deployed.keys["jupyterhub"]
-    key = hub.version, canonical(deployed.values.jupyterhub)
-    if key not in seen:
-        seen[key] = hub_config(deployed.hub, tmp_path, hub, kubeconfig=kubeconfig)
-    return seen[key]
+    """Of the rich site; made once for a hub's version, as it takes seconds, and the gateway's makes no difference."""
+    rich = deploy(site(), set_up, partner(set_up))
+    hub = rich.keys["jupyterhub"]
+    if hub.version not in seen:
+        seen[hub.version] = hub_config(rich.hub, tmp_path, hub, kubeconfig=kubeconfig)
+    return seen[hub.version]
 
 
 def test_a_notebook_reaches_dask_through_the_gateway_and_not_more(deployed: Deployed, config: dict[str, Any]) -> None:
     notebook = _pod(config["notebook"], deployed.hub.namespace)
-    environment = _environment(config["notebook"])
     network = _network(deployed)
 
     for name in ("DASK_GATEWAY__ADDRESS", "DASK_GATEWAY__PROXY_ADDRESS"):
-        traefik, port = _resolved(deployed, environment[name])
+        address = deployed.values.jupyterhub["singleuser"]["extraEnv"][name]
+        traefik, port = _resolved(deployed, address)
         assert traefik.labels["app.kubernetes.io/component"] == "traefik"
         assert network.allows(notebook, traefik, port), name
-    assert environment["DASK_GATEWAY__AUTH__TYPE"] == "jupyterhub"
-    # As Dask reads it: the kernel's environment fills in the braces.
-    assert environment["DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE"] == "{JUPYTER_IMAGE_SPEC}"
-    assert environment["JUPYTER_IMAGE_SPEC"] == "quay.io/pangeo/pangeo-notebook:2026.10.02"
 
     api, api_port = deployed.gateway.behind("api-dask-gateway", 8000)
     hub, hub_port = deployed.hub.behind("hub", 8081)
@@ -82,15 +77,21 @@ def test_the_gateway_reaches_the_hub_and_strangers_do_not(deployed: Deployed) ->
     assert not network.allows(stranger, hub, port)
 
 
-def test_the_hub_serves_with_our_roles_and_services(deployed: Deployed, config: dict[str, Any]) -> None:
+def test_the_hub_serves_with_our_roles_and_its_notebooks_find_dask(set_up: Given, config: dict[str, Any]) -> None:
+    environment = _environment(config["notebook"])
+
     assert config["roles"]["user"] == ["self", USE_THE_GATEWAY]
     assert USE_THE_GATEWAY in config["roles"]["server"]
     assert "tokens!user=magnumhub-check" in config["roles"]["magnumhub"]
     assert config["services"].items() >= {"dask-gateway": TOKENS.gateway, "magnumhub": TOKENS.check}.items()
-    kind = deployed.site.jupyterhub.auth.kind
-    assert config["authenticator"] == {"oidc": "generic-oauth", "dummy": "dummy"}[kind]
-    if kind == "oidc":
-        assert _environment(config["notebook"])["GREETING"] == "hello"
+    assert config["authenticator"] == "generic-oauth"
+    assert environment["DASK_GATEWAY__ADDRESS"] == "http://traefik-dask-gateway.dask-gateway:8000"
+    assert environment["DASK_GATEWAY__PROXY_ADDRESS"] == "gateway://traefik-dask-gateway.dask-gateway:8786"
+    assert environment["DASK_GATEWAY__AUTH__TYPE"] == "jupyterhub"
+    # As Dask reads it: the kernel's environment fills in the braces.
+    assert environment["DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE"] == "{JUPYTER_IMAGE_SPEC}"
+    assert environment["JUPYTER_IMAGE_SPEC"] == "quay.io/pangeo/pangeo-notebook:2026.10.02"
+    assert environment["GREETING"] == "hello"
 
 
 def _network(deployed: Deployed) -> Network:
