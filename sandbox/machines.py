@@ -101,7 +101,7 @@ class Machines:
 
         return KubeCluster(
             name=cluster["name"],
-            version=cluster["labels"]["kube_tag"],
+            version=cluster["kubernetes_version"],
             ca_cert=certificate,
             ca_key=key,
             service_cidr=services,
@@ -121,7 +121,8 @@ class Machines:
 
     def _admission(self, cluster: Resource) -> Any:
         """Machines on the internal network answer their neighbours only; the provider network is reached by all."""
-        provider = cluster["fixed_network"] == "provider"
+        network = self._cloud.store.find("network", cluster["fixed_network"], project_id=cluster["project_id"])
+        provider = network["name"] == "provider"
         return lambda peer: provider or self._cloud.addresses.inside(peer)
 
     def _node(self, cluster: Resource, running: Running, nodes: list[Resource], master: str) -> subprocess.Popen[bytes]:

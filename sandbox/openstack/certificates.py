@@ -1,7 +1,6 @@
-"""A cluster's certificate authority, as Magnum's x509keypair keeps it: five years, and no authority key identifier.
+"""A cluster's certificate authority, as Magnum's x509keypair keeps it.
 
-In one thing it differs: it has a subject key identifier. Pods run the Python of this machine here, and the strict
-check of Python 3.13 in their Kubernetes clients refuses an authority without one.
+Valid from yesterday on for five years from today; with a subject key identifier, without an authority's.
 """
 
 from __future__ import annotations
@@ -58,17 +57,19 @@ def sign(csr_pem: str, ca_certificate: bytes, ca_key: bytes) -> str:
     for extension in request.extensions:
         if isinstance(extension.value, _KEPT):
             builder = builder.add_extension(extension.value, extension.critical)
+    identifier = x509.SubjectKeyIdentifier.from_public_key(request.public_key())
+    builder = builder.add_extension(identifier, critical=False)
     certificate = builder.sign(key, hashes.SHA256())  # type: ignore[arg-type]
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def _builder(subject: x509.Name, issuer: x509.Name) -> x509.CertificateBuilder:
-    begin = datetime.now(UTC) - timedelta(minutes=1)
+    now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(begin)
-        .not_valid_after(begin + _LIFETIME)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + _LIFETIME)
     )

@@ -11,6 +11,7 @@ import random
 import string
 import time
 import traceback
+import uuid
 from collections.abc import Iterable
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ from sandbox.faults import BackgroundFailureError
 from sandbox.openstack import neutron, nova, octavia
 from sandbox.openstack.certificates import make_ca
 from sandbox.openstack.service import ApiError
-from sandbox.store import NotFoundError, Resource
+from sandbox.store import Resource
 
 # Seconds in a real cloud.
 _CERTIFICATES_S = 1
@@ -95,8 +96,10 @@ class Clusters:
         cluster |= {
             "cluster_template_id": template["id"],
             "driver": template["driver"],
+            "kubernetes_version": cluster["labels"].get("kube_tag") or template["labels"]["kube_tag"],
             "status": "CREATE_IN_PROGRESS",
-            "stack_id": f"{cluster['name'][:30]}-{_short_id(12)}",
+            "stack_id": None,
+            "stack_name": f"{cluster['name'][:30]}-{_short_id(12)}",
             "asked_monotonic_s": time.monotonic(),
             "faults": {},
             "ca": None,
@@ -123,8 +126,11 @@ class Clusters:
         clock = self._cloud.clock
         await clock.sleep(_CERTIFICATES_S)
         cluster["ca"] = await asyncio.to_thread(make_ca, cluster["name"])
+        if not cluster["may_delegate"]:
+            raise BackgroundFailureError(f"Failed to create trustee or trust for Cluster: {cluster['id']}")
         make_servers = _capi_servers if cluster["driver"] == CAPI else _heat_servers
-        make_servers(self._cloud, cluster, template)
+        stack_id = make_servers(self._cloud, cluster, template)
+        self._cloud.store.update("cluster", cluster["id"], {"stack_id": stack_id})
         await clock.sleep(_BOOT_S)
         await self._cloud.faults.in_background("magnum", f"/v1/clusters/{cluster['name']}")
         await self._kubernetes.boot(cluster)
@@ -135,7 +141,7 @@ class Clusters:
     def _outcome(self, cluster: Resource) -> dict[str, Any]:
         api = f"https://{cluster['api_host']}:6443"
         done = {"status": "CREATE_COMPLETE", "status_reason": "Stack CREATE completed successfully", "api_address": api}
-        done |= {"coe_version": cluster["labels"].get("kube_tag"), "container_version": "1.7.27"}
+        done |= {"coe_version": cluster["kubernetes_version"], "container_version": "1.7.27"}
         if cluster["driver"] == CAPI:
             return done | {"status_reason": None}
         servers = self.servers(cluster)
@@ -198,12 +204,16 @@ class Clusters:
         self._creating.clear()
 
 
-def _heat_servers(cloud: Cloud, cluster: Resource, template: Resource) -> None:
-    """Masters and nodes called STACK-master-N and STACK-node-N, each with a floating IP where the template says so."""
+def _heat_servers(cloud: Cloud, cluster: Resource, template: Resource) -> str:
+    """Masters and nodes called STACK-master-N and STACK-node-N, each with a floating IP where the cluster says so.
+
+    Returns:
+        The stack's id, which is not its name.
+    """
     network = cloud.store.find("network", cluster["fixed_network"], project_id=cluster["project_id"])
     external = cloud.store.find("network", template["external_network_id"])
     for role in ("master", "node"):
-        names = [f"{cluster['stack_id']}-{role}-{number}" for number in range(cluster[f"{role}_count"])]
+        names = [f"{cluster['stack_name']}-{role}-{number}" for number in range(cluster[f"{role}_count"])]
         for server in _make_servers(cloud, cluster, network, role, names):
             if cluster["floating_ip_enabled"]:
                 floating_ip = neutron.create_floating_ip(
@@ -213,14 +223,19 @@ def _heat_servers(cloud: Cloud, cluster: Resource, template: Resource) -> None:
                 server["_floating_address"] = floating_ip["floating_ip_address"]
     master = cloud.store.list("server", _cluster_id=cluster["id"], _role="master")[0]
     cluster["api_host"] = master.get("_floating_address", master["address"])
+    return str(uuid.uuid4())
 
 
-def _capi_servers(cloud: Cloud, cluster: Resource, template: Resource) -> None:
-    """Machines as Cluster API names them, and the API behind a load balancer with a floating IP."""
+def _capi_servers(cloud: Cloud, cluster: Resource, template: Resource) -> str:
+    """Machines as Cluster API names them, and the API behind a load balancer with a floating IP.
+
+    Returns:
+        The name of the chart's release, which Magnum tells as the stack's id.
+    """
     network = cloud.store.find("network", cluster["fixed_network"], project_id=cluster["project_id"])
     external = cloud.store.find("network", template["external_network_id"])
     stem = f"{cluster['name'][:30]}-{_short_id(5)}"
-    cluster["stack_id"] = stem
+    cluster["stack_name"] = stem
     for role, part, count in (
         ("master", "control-plane", cluster["master_count"]),
         ("node", "md-0", cluster["node_count"]),
@@ -240,17 +255,18 @@ def _capi_servers(cloud: Cloud, cluster: Resource, template: Resource) -> None:
     neutron.associate(cloud, floating_ip, cloud.store.get("port", balancer["vip_port_id"]))
     cluster["api_host"] = floating_ip["floating_ip_address"]
     cluster["api_balancer_id"] = balancer["id"]
+    return stem
 
 
 def _make_servers(cloud: Cloud, cluster: Resource, network: Resource, role: str, names: list[str]) -> list[Resource]:
     kind = {"master": "master", "node": "minion"}[role]
     group = neutron.create_security_group(
-        cloud, f"{cluster['stack_id']}-secgroup_kube_{kind}", cluster["project_id"], _cluster_id=cluster["id"]
+        cloud, f"{cluster['stack_name']}-secgroup_kube_{kind}", cluster["project_id"], _cluster_id=cluster["id"]
     )
     flavor = cloud.store.find("flavor", cluster["master_flavor_id" if role == "master" else "flavor_id"])
     keypairs = cloud.store.list("keypair", name=cluster["keypair"], user_id=cluster["user_id"])
     if not keypairs:
-        raise NotFoundError("keypair", cluster["keypair"])
+        raise ApiError(400, "Invalid key_name provided.")
     return [
         nova.create_server(
             cloud,

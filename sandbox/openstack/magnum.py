@@ -1,99 +1,70 @@
-"""Magnum's API: templates, clusters with their odd first second, certificates, quotas; microversions 1.1 to 1.14."""
+"""Magnum's API: templates, clusters with their odd first second, certificates, quotas, statistics."""
 
 from __future__ import annotations
 
-import re
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
-from starlette.requests import Request
-
 from sandbox.cloud import Cloud
+from sandbox.openstack import cluster_requests, keystone
 from sandbox.openstack.certificates import sign
 from sandbox.openstack.clusters import Clusters
-from sandbox.openstack.service import Answer, ApiError, Call, Service, page
+from sandbox.openstack.microversions import UNSUPPORTED, from_version, microversion, version_headers, versioned
+from sandbox.openstack.service import Answer, ApiError, Call, Handler, Service
 from sandbox.store import NotFoundError, Resource
 
 CLUSTERS_MAX = 20
-_MIN, _MAX = (1, 1), (1, 14)
-_VERSION_HEADER = "container-infrastructure-management"
 # A cluster that was just asked for: the first read finds no row, the second one without node groups. Here it is always
 # so, not a matter of luck as in a real cloud, where it lasts up to a second.
 _BIRTH_S = 1.0
 _LISTED = ("uuid", "name", "cluster_template_id", "keypair", "docker_volume_size", "labels", "node_count", "status")
-_LISTED += ("master_flavor_id", "flavor_id", "create_timeout", "master_count", "health_status", "links")
-_FROM_TEMPLATE = ("docker_volume_size", "master_flavor_id", "flavor_id", "fixed_network", "fixed_subnet")
-_FROM_TEMPLATE += ("floating_ip_enabled", "master_lb_enabled")
-_INTEGERS = {"node_count": 0, "master_count": 1, "docker_volume_size": 1, "create_timeout": 0}  # name -> smallest
-_TEXTS = {"name", "cluster_template_id", "keypair", "master_flavor_id", "flavor_id", "fixed_network", "fixed_subnet"}
-_TEXTS |= {"discovery_url"}
-_OTHERS = {"labels", "floating_ip_enabled", "master_lb_enabled", "merge_labels"}
-
-
-def _microversion(request: Request) -> tuple[int, int]:
-    """What the request asks for; 1.1 when it does not say (as openstacksdk does not).
-
-    Raises:
-        ApiError: 406 outside of 1.1 to 1.14.
-    """
-    asked = re.match(
-        r"container-infra(?:structure-management)? (\S+)", request.headers.get("openstack-api-version", "")
-    )
-    if not asked:
-        return _MIN
-    if asked[1] == "latest":
-        return _MAX
-    major, _, minor = asked[1].partition(".")
-    version = (int(major), int(minor or 0))
-    if not _MIN <= version <= _MAX:
-        raise ApiError(406, f"Version {asked[1]} was requested but the minor version is not supported.", "microversion")
-    return version
-
-
-def _version_headers(request: Request) -> dict[str, str]:
-    try:
-        version = _microversion(request)
-    except ApiError:
-        version = _MAX
-    name, join = _VERSION_HEADER, ".".join
-    return {
-        "OpenStack-API-Version": f"{name} {join(map(str, version))}",
-        "OpenStack-API-Minimum-Version": f"{name} {join(map(str, _MIN))}",
-        "OpenStack-API-Maximum-Version": f"{name} {join(map(str, _MAX))}",
-        "Vary": "OpenStack-API-Version",
-    }
+_LISTED += ("master_flavor_id", "flavor_id", "create_timeout", "master_count", "health_status", "merge_labels", "links")
+_PARTS = ("clustertemplates", "clusters", "quotas", "certificates", "mservices", "stats", "federations", "credentials")
 
 
 def _render(error: ApiError) -> dict[str, Any]:
-    if error.kind == "microversion":
-        title = "Requested microversion is unsupported"
-        return {
-            "errors": [
-                {"max_version": "1.14", "min_version": "1.1", "code": "magnum.microversion-unsupported", "title": title}
-            ]
-        }
+    if error.kind == UNSUPPORTED:
+        return {"errors": [_UNSUPPORTED]}
     code = "client" if error.status < 500 else "server"
-    title = error.message.split(".", 1)[0]
-    detail = {
+    shown = {
         "request_id": "",
-        "code": code,
+        "code": code if error.message else "",
         "status": error.status,
-        "title": title,
+        "title": error.message.split(".", 1)[0],
         "detail": error.message,
         "links": [],
     }
-    return {"errors": [detail]}
+    return {"errors": [shown]}
+
+
+_UNSUPPORTED = {
+    "max_version": "1.14",
+    "min_version": "1.1",
+    "code": "magnum.microversion-unsupported",
+    "title": "Requested microversion is unsupported",
+    "links": [{"rel": "help", "href": "http://docs.openstack.org/api-guide/compute/microversions.html"}],
+}
 
 
 def _versions(call: Call) -> Answer:
     links = [{"rel": "self", "href": call.cloud.url("container-infra/v1/")}]
     version = {"id": "v1", "status": "CURRENT", "max_version": "1.14", "min_version": "1.1", "links": links}
-    return {"name": "OpenStack Magnum API", "versions": [version]}
+    description = "Magnum is an OpenStack project which aims to provide container cluster management."
+    return {"name": "OpenStack Magnum API", "description": description, "versions": [version]}
 
 
 def _version(call: Call) -> Answer:
-    return {"id": "v1", "links": [{"rel": "self", "href": call.cloud.url("container-infra/v1/")}]}
+    page = "http://docs.openstack.org/developer/magnum/dev/api-spec-v1.html"
+    links = [
+        {"rel": "self", "href": call.cloud.url("container-infra/v1/")},
+        {"rel": "describedby", "href": page, "type": "text/html"},
+    ]
+    media = {"base": "application/json", "type": "application/vnd.openstack.magnum.v1+json"}
+    parts = {part: _links(call, part, "") for part in _PARTS}
+    parts["nodegroups"] = _links(call, "clusters/{cluster_id}", "nodegroups")
+    return {"id": "v1", "media_types": [media], "links": links, **parts}
 
 
 def _links(call: Call, plural: str, ident: str) -> list[dict[str, str]]:
@@ -118,10 +89,51 @@ def _shown_template(call: Call, template: Resource) -> dict[str, Any]:
     }
 
 
+def _listing(
+    call: Call, path: str, found: list[Resource], show: Callable[[Resource], dict[str, Any]]
+) -> dict[str, Any]:
+    """A list as `limit` and `marker` ask for it, with a link to the next where it is as long as was asked."""
+    plural, _, _ = path.partition("/")
+    kind = {"clusters": "cluster", "clustertemplates": "template"}[plural]
+    options = dict(call.query)
+    limit = _limit(options["limit"]) if "limit" in options else None
+    if "marker" in options:
+        last = call.cloud.store.get(kind, _uuid(options["marker"]), project_id=call.project_id)
+        found = found[found.index(last) + 1 :]
+    shown = [show(resource) for resource in found[:limit]]
+    if not shown or len(shown) != limit:
+        return {plural: shown}
+    marker = f"?sort_key=id&sort_dir=asc&limit={limit}&marker={shown[-1]['uuid']}"
+    return {plural: shown, "next": call.cloud.url(f"container-infra/v1/{path}{marker}")}
+
+
+def _limit(text: str) -> int:
+    try:
+        limit = int(text)
+    except ValueError as error:
+        words = f"Value: '{text}'. unable to convert to int. Error: {error}"
+        raise ApiError(400, f"Invalid input for field/attribute limit. {words}") from error
+    if limit <= 0:
+        raise ApiError(400, "Limit must be positive")
+    return limit
+
+
+def _uuid(text: str) -> str:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError as error:
+        words = f"Value: '{text}'. unable to convert to uuid. Error: Expected a uuid but received {text}."
+        raise ApiError(400, f"Invalid input for field/attribute marker. {words}") from error
+
+
 def _templates(call: Call) -> Answer:
-    _microversion(call.request)
-    visible = call.cloud.store.list("template", project_id=call.project_id)
-    return {"clustertemplates": [_shown_template(call, template) for template in page(visible, call.query)]}
+    found = call.cloud.store.list("template", project_id=call.project_id)
+    return _listing(call, "clustertemplates", found, lambda template: _shown_template(call, template))
+
+
+def _templates_in_detail(call: Call) -> Answer:
+    found = call.cloud.store.list("template", project_id=call.project_id)
+    return _listing(call, "clustertemplates/detail", found, lambda template: _shown_template(call, template))
 
 
 def _template(call: Call) -> Answer:
@@ -141,7 +153,7 @@ def _shown(call: Call, cluster: Resource) -> dict[str, Any]:
         "created_at": _stamp(cluster["created_at"]),
         "updated_at": _stamp(cluster["updated_at"]),
     }
-    shown["cluster_id" if _microversion(call.request) >= (1, 13) else "stack_id"] = cluster["stack_id"]
+    shown["cluster_id" if microversion(call.request) >= (1, 13) else "stack_id"] = cluster["stack_id"]
     return shown
 
 
@@ -156,116 +168,59 @@ def _born(cluster: Resource) -> bool:
     cluster["reads"] += 1
     if cluster["reads"] == 1:
         return False
-    words = "Invalid input for field/attribute master_count. Value: 'None'. unable to convert to int"
+    words = "Invalid input for field/attribute master_count. Value: '0'. Value should be greater or equal to 1"
     raise ApiError(400, words)
 
 
 def _one(call: Call, ident: str) -> Resource:
+    """A cluster whose row is there; half of it is enough for all but showing it."""
     cluster = call.cloud.store.find("cluster", ident, project_id=call.project_id)
-    if not _born(cluster):
+    if cluster["reads"] == 0 and time.monotonic() - cluster["asked_monotonic_s"] <= _BIRTH_S:
         raise NotFoundError("cluster", ident)
     return cluster
 
 
 def _cluster(call: Call) -> Answer:
-    cluster = _one(call, call.path["id"])
+    cluster = call.cloud.store.find("cluster", call.path["id"], project_id=call.project_id)
+    if not _born(cluster):
+        raise NotFoundError("cluster", call.path["id"])
     faults = {"faults": cluster["faults"]} if cluster["status"].endswith("_FAILED") else {}
     return _shown(call, cluster) | faults
 
 
-def _visible_clusters(call: Call) -> list[Resource]:
-    _microversion(call.request)
-    return [c for c in page(call.cloud.store.list("cluster", project_id=call.project_id), call.query) if _born(c)]
-
-
 def _clusters(call: Call) -> Answer:
-    shown = [_shown(call, cluster) for cluster in _visible_clusters(call)]
     kept = {*_LISTED, "stack_id", "cluster_id"}
-    return {"clusters": [{field: value for field, value in cluster.items() if field in kept} for cluster in shown]}
+
+    def show(cluster: Resource) -> dict[str, Any]:
+        return {field: value for field, value in _shown(call, cluster).items() if field in kept}
+
+    return _listing(call, "clusters", _born_clusters(call), show)
 
 
 def _clusters_in_detail(call: Call) -> Answer:
-    return {"clusters": [_shown(call, cluster) for cluster in _visible_clusters(call)]}
+    return _listing(call, "clusters/detail", _born_clusters(call), lambda cluster: _shown(call, cluster))
+
+
+def _born_clusters(call: Call) -> list[Resource]:
+    return [cluster for cluster in call.cloud.store.list("cluster", project_id=call.project_id) if _born(cluster)]
 
 
 def _create(call: Call) -> Answer:
-    version = _microversion(call.request)
-    wanted = _checked(call.body or {})
-    try:
-        template = call.cloud.store.find("template", wanted["cluster_template_id"], project_id=call.project_id)
-    except NotFoundError as error:
-        status = 404 if version >= (1, 10) else 400
-        raise ApiError(status, f"ClusterTemplate {error.ident} could not be found.") from error
-    if version < (1, 10) and wanted["node_count"] == 0:
-        raise ApiError(400, "Resizing a nodegroup to zero is not supported in the provided microversion.")
-    if wanted["master_count"] % 2 == 0:
-        count = wanted["master_count"]
-        raise ApiError(400, f"master nodegroup size of {count} is invalid, size cannot be an even number.")
-    if len(call.cloud.store.list("cluster", project_id=call.project_id)) >= _cluster_limit(call.cloud):
-        words = f"You have reached the maximum clusters per project, {_cluster_limit(call.cloud)}."
+    wanted = cluster_requests.checked(call.body)
+    template = cluster_requests.find_template(call, wanted, microversion(call.request))
+    limit = _cluster_limit(call.cloud)
+    if len(call.cloud.store.list("cluster", project_id=call.project_id)) >= limit:
+        words = f"You have reached the maximum clusters per project, {limit}."
         raise ApiError(403, f"Resource limit exceeded: {words} You may delete a cluster to make room for a new one.")
-    for field in _FROM_TEMPLATE:
-        wanted[field] = wanted.get(field) or template[field]
-    wanted["keypair"] = wanted.get("keypair") or template["keypair_id"]
-    wanted["labels"] = _labels(wanted, template)
-    _check_resources(call, wanted)
     cluster = call.cloud.clusters.create(
-        template, project_id=call.project_id, user_id=call.request_token["user_id"], reads=0, wanted=wanted
+        template,
+        project_id=call.project_id,
+        user_id=call.request_token["user_id"],
+        reads=0,
+        may_delegate=keystone.may_delegate(call.cloud, call.request_token),
+        wanted=cluster_requests.completed(call, wanted, template),
     )
     return 202, {"uuid": cluster["id"]}
-
-
-def _checked(body: dict[str, Any]) -> dict[str, Any]:
-    """The body's fields with Magnum's defaults, of the right types.
-
-    Raises:
-        ApiError: 400, in Magnum's words.
-    """
-    for field, value in body.items():
-        if field not in _TEXTS | _OTHERS | set(_INTEGERS):
-            raise ApiError(400, f"Unknown attribute for argument cluster: {field}")
-        if field in _INTEGERS and value is not None:
-            try:
-                number = int(value)
-            except (TypeError, ValueError) as error:
-                words = f"Invalid input for field/attribute cluster. Value: '{body}'. {error}"
-                raise ApiError(400, words) from error
-            if number < _INTEGERS[field]:
-                least = f"Value should be greater or equal to {_INTEGERS[field]}"
-                raise ApiError(400, f"Invalid input for field/attribute {field}. Value: '{value}'. {least}")
-    if "cluster_template_id" not in body:
-        words = "Mandatory field missing."
-        raise ApiError(400, f"Invalid input for field/attribute cluster_template_id. Value: 'None'. {words}")
-    name = body.get("name")
-    pattern = "^[a-zA-Z][a-zA-Z0-9_.-]*$"
-    if name is not None and not re.match(pattern, name):
-        raise ApiError(
-            400, f"Invalid input for field/attribute name. Value: '{name}'. Value should match the pattern {pattern}"
-        )
-    defaults = {"name": "zeta-22-cluster", "node_count": 1, "master_count": 1, "create_timeout": 60}
-    return defaults | {field: value for field, value in body.items() if value is not None}
-
-
-def _labels(wanted: dict[str, Any], template: Resource) -> dict[str, Any]:
-    own = wanted.get("labels")
-    if not own:
-        return dict(template["labels"])
-    return template["labels"] | own if wanted.get("merge_labels") else dict(own)
-
-
-def _check_resources(call: Call, wanted: dict[str, Any]) -> None:
-    store = call.cloud.store
-    flavors = {known for flavor in store.list("flavor") for known in (flavor["id"], flavor["name"])}
-    for field in ("flavor_id", "master_flavor_id"):
-        if wanted[field] not in flavors:
-            raise ApiError(400, f"Unable to find flavor {wanted[field]}.")
-    networks = store.list("network", project_id=call.project_id)
-    if wanted["fixed_network"] not in {known for network in networks for known in (network["id"], network["name"])}:
-        raise ApiError(400, f"Unable to find fixed network {wanted['fixed_network']}.")
-    if not store.list("keypair", name=wanted["keypair"], user_id=call.request_token["user_id"]):
-        raise ApiError(404, f"Unable to find keypair {wanted['keypair']}.")
-    if wanted["master_count"] > 1 and not wanted["master_lb_enabled"]:
-        raise ApiError(400, "master_count must be 1 when master_lb_enabled is False")
 
 
 def _delete(call: Call) -> Answer:
@@ -274,21 +229,23 @@ def _delete(call: Call) -> Answer:
 
 
 def _nodegroups(call: Call) -> Answer:
+    from_version(call.request, (1, 9))
     cluster = _one(call, call.path["id"])
+    template = call.cloud.store.get("template", cluster["cluster_template_id"])
     groups = [("default-master", "master", "master"), ("default-worker", "worker", "node")]
+    usual = {"min_node_count": 0, "max_node_count": None, "is_default": True, "merge_labels": False}
     return {
         "nodegroups": [
             {
                 "uuid": str(uuid.uuid5(uuid.UUID(cluster["id"]), name)),
                 "name": name,
-                "cluster_id": cluster["id"],
                 "role": role,
                 "node_count": cluster[f"{prefix}_count"],
-                "node_addresses": cluster[f"{prefix}_addresses"],
                 "flavor_id": cluster["master_flavor_id" if role == "master" else "flavor_id"],
+                "image_id": template["image_id"],
+                "stack_id": cluster["stack_id"],
                 "status": cluster["status"],
-                "status_reason": cluster["status_reason"],
-                "is_default": True,
+                **usual,
             }
             for name, role, prefix in groups
         ]
@@ -297,17 +254,28 @@ def _nodegroups(call: Call) -> Answer:
 
 def _ca_certificate(call: Call) -> Answer:
     cluster = _one(call, call.path["id"])
-    return {"cluster_uuid": cluster["id"], "pem": _authority(cluster)[0].decode(), "csr": None, "links": []}
+    pem = _authority(cluster)[0].decode().strip()
+    return {"cluster_uuid": cluster["id"], "pem": pem, "links": _links(call, "certificates", cluster["id"])}
 
 
 def _sign(call: Call) -> Answer:
-    wanted = call.body or {}
-    cluster = _one(call, str(wanted.get("cluster_uuid")))
+    wanted = call.body
+    if not isinstance(wanted, dict):
+        raise ApiError(400, 'Missing argument: "certificate"')
     try:
-        pem = sign(wanted.get("csr", ""), *_authority(cluster))
+        cluster = _one(call, wanted.get("cluster_uuid", "Unset"))
+    except NotFoundError as error:
+        raise ApiError(
+            400 if "cluster_uuid" in wanted else 404, f"Cluster {error.ident} could not be found."
+        ) from error
+    csr = str(wanted.get("csr"))
+    authority = _authority(cluster)
+    try:
+        pem = sign(csr, *authority).strip()
     except ValueError as error:
-        raise ApiError(400, f"Invalid csr: {error}") from error
-    return 201, {"cluster_uuid": cluster["id"], "pem": pem, "csr": wanted["csr"], "links": []}
+        raise ApiError(400, f"Received invalid csr {csr.encode()!r}.") from error
+    links = _links(call, "certificates", cluster["id"])
+    return 201, {"cluster_uuid": cluster["id"], "pem": pem, "csr": csr, "links": links}
 
 
 def _authority(cluster: Resource) -> tuple[bytes, bytes]:
@@ -322,38 +290,50 @@ def _cluster_limit(cloud: Cloud) -> int:
 
 
 def _quota(call: Call) -> Answer:
-    return {"hard_limit": _cluster_limit(call.cloud), "project_id": call.path["project_id"], "resource": "Cluster"}
+    _own_project(call, call.path["project_id"])
+    return {"hard_limit": _cluster_limit(call.cloud), "project_id": call.project_id, "resource": "Cluster"}
 
 
 def _stats(call: Call) -> Answer:
+    _own_project(call, dict(call.query).get("project_id", call.project_id))
     clusters = call.cloud.store.list("cluster", project_id=call.project_id)
     return {"clusters": len(clusters), "nodes": sum(c["node_count"] + c["master_count"] for c in clusters)}
 
+
+def _own_project(call: Call, project_id: str) -> None:
+    if project_id != call.project_id:
+        raise ApiError(403, "Not authorized.")
+
+
+_V1: list[tuple[str, str, Handler, tuple[int, ...]]] = [
+    ("GET", "", _version, (200,)),
+    ("GET", "/", _version, (200,)),
+    ("GET", "/clustertemplates", _templates, (200, 400, 404)),
+    ("GET", "/clustertemplates/detail", _templates_in_detail, (200, 400, 404)),
+    ("GET", "/clustertemplates/{id}", _template, (200, 404)),
+    ("GET", "/clusters", _clusters, (200, 400, 404)),
+    ("GET", "/clusters/detail", _clusters_in_detail, (200, 400, 404)),
+    ("POST", "/clusters", _create, (202, 400, 403, 404)),
+    ("GET", "/clusters/{id}", _cluster, (200, 400, 404, 409)),
+    ("DELETE", "/clusters/{id}", _delete, (204, 404, 409)),
+    ("GET", "/clusters/{id}/nodegroups", _nodegroups, (200, 404, 409)),
+    ("GET", "/certificates/{id}", _ca_certificate, (200, 404, 409)),
+    ("POST", "/certificates", _sign, (201, 400, 404, 409)),
+    ("GET", "/quotas/{project_id}/{resource}", _quota, (200, 403)),
+    ("GET", "/stats", _stats, (200, 403)),
+]
 
 SERVICE = Service(
     name="magnum",
     prefix="container-infra",
     routes=[
         ("GET", "/", _versions, (200,)),
-        ("GET", "/v1", _version, (200,)),
-        ("GET", "/v1/", _version, (200,)),
-        ("GET", "/v1/clustertemplates", _templates, (200,)),
-        ("GET", "/v1/clustertemplates/detail", _templates, (200,)),
-        ("GET", "/v1/clustertemplates/{id}", _template, (200, 404)),
-        ("GET", "/v1/clusters", _clusters, (200, 400, 406)),
-        ("GET", "/v1/clusters/detail", _clusters_in_detail, (200, 400, 406)),
-        ("POST", "/v1/clusters", _create, (202, 400, 403, 404, 409)),
-        ("GET", "/v1/clusters/{id}", _cluster, (200, 400, 404, 406, 409)),
-        ("DELETE", "/v1/clusters/{id}", _delete, (204, 404, 409)),
-        ("GET", "/v1/clusters/{id}/nodegroups", _nodegroups, (200, 404)),
-        ("GET", "/v1/certificates/{id}", _ca_certificate, (200, 404)),
-        ("POST", "/v1/certificates", _sign, (201, 400, 403, 404, 409)),
-        ("GET", "/v1/quotas/{project_id}/{resource}", _quota, (200, 404)),
-        ("GET", "/v1/stats", _stats, (200,)),
+        *((method, f"/v1{path}", versioned(handler), (*statuses, 406)) for method, path, handler, statuses in _V1),
     ],
     render=_render,
     public=frozenset({"/", "/v1", "/v1/"}),
-    headers=_version_headers,
+    headers=version_headers,
+    malformed="Request is not in valid JSON format",
     not_found={
         "cluster": ("Cluster {} could not be found.", ""),
         "template": ("ClusterTemplate {} could not be found.", ""),

@@ -59,7 +59,7 @@ def seed(cloud: Cloud, credentials: Credentials) -> None:
         store.create("flavor", name=name, vcpus=cores, ram=memory_gib * 1024, disk=20 * cores)
     glance.create_image(cloud, "fedora-coreos-41", projects["other"]["id"], "fedora-coreos")
     _networks(cloud, projects)
-    _templates(cloud, projects)
+    _templates(cloud, users)
 
 
 def _application_credential(cloud: Cloud, user: Resource, project: Resource, credentials: Credentials) -> None:
@@ -105,9 +105,9 @@ def _router_port(cloud: Cloud, router: Resource, network: Resource) -> None:
     )
 
 
-def _templates(cloud: Cloud, projects: dict[str, Resource]) -> None:
+def _templates(cloud: Cloud, users: dict[str, Resource]) -> None:
     """One of each kind; `latest` is among those of one project, so Cluster API has a project of its own."""
-    heat, capi = projects["sandbox"]["id"], projects["sandbox-capi"]["id"]
+    heat, capi = users["sandbox"], users["sandbox-capi"]
     _template(cloud, "kubernetes-v1.15.12", heat, age_days=1500, fixed_network="provider")
     _template(cloud, "kubernetes-v1.30.4", heat, age_days=60, fixed_network="internal")
     _template(cloud, "kubernetes-v1.31.1-fip", heat, age_days=31, fixed_network="provider", floating_ip_enabled=True)
@@ -126,14 +126,14 @@ def _templates(cloud: Cloud, projects: dict[str, Resource]) -> None:
 
 
 def _template(
-    cloud: Cloud, name: str, project_id: str, *, age_days: int, labels: dict[str, str] | None = None, **other: Any
+    cloud: Cloud, name: str, owner: Resource, *, age_days: int, labels: dict[str, str] | None = None, **other: Any
 ) -> None:
     created = datetime.now(UTC) - timedelta(days=age_days)
     version = next(part for part in name.split("-") if part.startswith("v1."))
     template = {
         "name": name,
-        "project_id": project_id,
-        "user_id": project_id,
+        "project_id": owner["project_ids"][0],
+        "user_id": owner["id"],
         "created_at": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "coe": "kubernetes",
         "driver": HEAT,
@@ -157,11 +157,11 @@ def _template(
         "registry_enabled": False,
         "insecure_registry": None,
         "tls_disabled": False,
-        "public": True,
+        "public": False,
         "hidden": False,
         "tags": None,
         "master_lb_enabled": False,
         "floating_ip_enabled": False,
-        "labels": {"kube_tag": version} | (labels or {}),
+        "labels": {"kube_tag": version, "auto_healing_enabled": "false"} | (labels or {}),
     }
     cloud.store.create("template", **template | other)
