@@ -32,5 +32,11 @@ class ChartKeys:
         return True
 
     def is_from(self, version: str) -> bool:
-        """Whether it is this version or newer: for what only the programs in its images know."""
-        return version_of(self.version) >= version_of(version)
+        """Whether it is this release or newer, for what only the programs in its images know.
+
+        Args:
+            version: of a release; what led up to it (3.0.0-0.dev) comes before it.
+        """
+        led_up = "-" in self.version.partition("+")[0]
+        ours, theirs = version_of(self.version), version_of(version)
+        return ours > theirs or (ours == theirs and not led_up)

@@ -34,10 +34,9 @@ _HUB_PORT = 8081
 _TRAEFIK_PORTS = (8000, 8786)
 """Where the gateway's proxy listens in its pod, whatever its Service says: network policies are about pods."""
 
-_FIRST_ENVIRONMENT_TEMPLATES = "3.0.0"
-"""From this jupyterhub chart on (KubeSpawner 6), braces in a notebook's environment are a template of KubeSpawner's.
-
-Source: z2jh's upgrade guide 2 to 3; {JUPYTER_IMAGE_SPEC} ends there in a KeyError, {{JUPYTER_IMAGE_SPEC}} reaches Dask.
+_NOTEBOOKS_IMAGE = "$(JUPYTER_IMAGE_SPEC)"
+"""Filled in by Kubernetes from what KubeSpawner says beside it. Dask fills in {JUPYTER_IMAGE_SPEC} as well, but for
+KubeSpawner 6 (z2jh's upgrade guide 2 to 3) braces are a template of its own, and this one ends in a KeyError.
 """
 
 
@@ -148,7 +147,7 @@ def compose_values(
             "singleuser": {
                 "image": {"name": site.image.name, "tag": site.image.tag},
                 "storage": _homes(site, storage_class),
-                "extraEnv": _notebook_environment(site, gateway, addresses.get("dask_gateway"), charts.hub),
+                "extraEnv": _notebook_environment(site, gateway, addresses.get("dask_gateway")),
             },
         },
         _with_our_rule(raw_hub, site),
@@ -219,16 +218,13 @@ def _homes(site: Site, storage_class: str | None) -> dict[str, Any]:
     return {**homes, "dynamic": {"storageClass": storage_class}} if storage_class else homes
 
 
-def _notebook_environment(
-    site: Site, gateway: Mapping[str, Any], address: str | None, hub_chart: ChartKeys
-) -> dict[str, Any]:
+def _notebook_environment(site: Site, gateway: Mapping[str, Any], address: str | None) -> dict[str, Any]:
     inside = gateway_inside(site, gateway, service_names(site)["dask_gateway"].name)
-    doubled = hub_chart.is_from(_FIRST_ENVIRONMENT_TEMPLATES)
     environment = {
         "DASK_GATEWAY__ADDRESS": inside.address,
         "DASK_GATEWAY__PROXY_ADDRESS": inside.proxy_address,
         "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
-        "DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE": "{{JUPYTER_IMAGE_SPEC}}" if doubled else "{JUPYTER_IMAGE_SPEC}",
+        "DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE": _NOTEBOOKS_IMAGE,
     }
     if address:
         environment["DASK_GATEWAY__PUBLIC_ADDRESS"] = gateway_public(gateway, address)

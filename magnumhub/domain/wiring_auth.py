@@ -11,6 +11,8 @@ from magnumhub.domain.spec import DummyAuth, GithubAuth, JupyterHubSpec, OidcAut
 _FIRST_USERNAME_CLAIM = "3.0.0"
 """From this jupyterhub chart on (oauthenticator 16) the claim is called username_claim, before username_key.
 
+Charts that led up to it have the one or the other; the new one knows the old name still, as deprecated.
+
 Source: images/hub/requirements.txt of charts 2.0.0 (oauthenticator 15.1.0) and 3.0.0 (16.0.4); its changelog.
 """
 

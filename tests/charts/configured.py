@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from magnumhub.domain.chart_keys import ChartKeys
 from sandbox import images
 from tests.charts.rendering import Rendered
 
@@ -73,19 +71,14 @@ print(json.dumps({
 """
 
 
-def hub_config(hub: Rendered, folder: Path, chart: ChartKeys, *, kubeconfig: str) -> dict[str, Any]:
+def hub_config(hub: Rendered, folder: Path, *, kubeconfig: str) -> dict[str, Any]:
     """What the hub would spawn and allow.
 
     Args:
         kubeconfig: a file; KubeSpawner wants one, though nothing is asked of the API.
         folder: an empty one, for the files that Kubernetes would mount.
-        chart: which one rendered it.
     """
-    secret = hub.secret("hub")
-    if not chart.is_from("3.0.0"):
-        # KubeSpawner 4, which is in its image, takes the environment literally; the one here fills in braces.
-        secret["values.yaml"] = re.sub(r"{(\w+)}", r"{{\1}}", secret["values.yaml"])
-    mounted = {"config": hub.one("ConfigMap", "hub")["data"], "secret": secret}
+    mounted = {"config": hub.one("ConfigMap", "hub")["data"], "secret": hub.secret("hub")}
     for name, files in mounted.items():
         (folder / name).mkdir()
         for file, text in files.items():
