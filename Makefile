@@ -49,7 +49,7 @@ test-matrix: ## kills, faults, repeats; PART=provision runs one part
 	$(BIN)/pytest -n 2 --dist loadfile tests/matrix $(if $(PART),-k $(PART))
 
 test-charts: install ## real charts: MAGNUMHUB_TEST_CHARTS is a folder of archives, MAGNUMHUB_TEST_KUBECONFIG leads to an API
-	$(BIN)/pytest tests/charts
+	$(BIN)/pytest -rs tests/charts
 
 bench: ## what the README's figures come from
 	$(BIN)/python -m benchmarks.provision

@@ -15,6 +15,7 @@ from magnumhub.domain.compat_data import (
     FIRST_COMPOSED,
     FIRST_DISTRIBUTED_WITHOUT_SCRIPTS,
     FIRST_HUB_COMPARING_MAJORS,
+    WHY_NONE_OLDER,
     ChartLine,
 )
 from magnumhub.domain.errors import RefusedError
@@ -120,7 +121,7 @@ def judge(
     runs_on = kubernetes_range(chart, version, kube_version)
     if _is_too_old(chart, version):
         summary = f"{called} runs on Kubernetes {runs_on}" if runs_on else called
-        first = f"magnumhub sets up {FIRST_COMPOSED[chart]} and newer: older ones know no roles"
+        first = f"magnumhub sets up {FIRST_COMPOSED[chart]} and newer: {WHY_NONE_OLDER[chart]}"
         return [_finding("Unhealthy", f"{summary}; {first}", _way_out(chart, kubernetes_version))]
     if runs_on is None:
         return [_finding("Unknown", f"{called} is not in the compatibility table", "Its own kubeVersion decides.")]

@@ -146,8 +146,14 @@ DASK_GATEWAY = (
 CHARTS = {"jupyterhub": JUPYTERHUB, "dask-gateway": DASK_GATEWAY}
 
 FIRST_COMPOSED = {"jupyterhub": "2.0.0", "dask-gateway": "2022.4.0"}
-"""The first charts that the composed values are for: roles exist from hub 2 on, and a chart that does not know
-hub.config would install a hub that lets everybody in."""
+"""The first charts that the composed values are for."""
+
+WHY_NONE_OLDER = {
+    # One that does not know hub.config either would install a hub that lets everybody in.
+    "jupyterhub": "older ones know no roles",
+    # Of 0.4.1 to 0.9.0: extensions/v1beta1, later apiextensions.k8s.io/v1beta1.
+    "dask-gateway": "older ones use APIs that are gone since Kubernetes 1.22",
+}
 
 FIRST_STRICT_VALUES = "1.2.0"
 """From this jupyterhub chart on, singleuser.storage.type is one of dynamic, static, none. Source: its values.schema."""

@@ -169,8 +169,8 @@ def read_archive(content: bytes) -> ChartArchive:
         return ChartArchive(
             name=str(chart["name"]),
             version=str(chart["version"]),
-            app_version=chart.get("appVersion"),
-            kube_version=chart.get("kubeVersion"),
+            app_version=_text(chart.get("appVersion")),
+            kube_version=_text(chart.get("kubeVersion")),
             digest=_sha256(content),
             content=content,
         )
@@ -209,11 +209,16 @@ def _told(path: Iterable[str | int], rule: str, wanted: Any, message: str) -> st
 def _offered(repo: str, entry: Mapping[str, Any]) -> OfferedChart:
     return OfferedChart(
         version=str(entry["version"]),
-        app_version=entry.get("appVersion"),
-        kube_version=entry.get("kubeVersion"),
+        app_version=_text(entry.get("appVersion")),
+        kube_version=_text(entry.get("kubeVersion")),
         digest=str(entry.get("digest") or "").removeprefix("sha256:"),
         url=urljoin(_folder(repo), entry["urls"][0]),
     )
+
+
+def _text(said: Any) -> str | None:
+    """A version without quotation marks is a number to YAML."""
+    return None if said is None else str(said)
 
 
 def _get(url: str, timeout_s: float) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from magnumhub.domain.compat import ChartName, Range, kubernetes_range
 from magnumhub.domain.compat_data import FIRST_COMPOSED
+from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.versions import version_of
 from magnumhub.remote.charts import ChartArchive, read_archive
 
@@ -43,30 +44,30 @@ class Given:
         return kubernetes_range(self.chart, self.version, self.archive.kube_version)
 
     def fits(self, kubernetes: str) -> bool:
-        """Whether it is to be installed on this Kubernetes."""
-        return self.is_set_up and self.runs_on is not None and self.runs_on.holds(kubernetes) is True
+        """Whether it is to be installed on this Kubernetes: nothing says that it does not run there."""
+        return self.is_set_up and (self.runs_on is None or self.runs_on.holds(kubernetes) is not False)
 
     @cached_property
     def own_kubernetes(self) -> str:
         """A Kubernetes that it runs on: the oldest that its kubeVersion names, else one as old as itself."""
-        found = re.search(r">=?\s*v?(\d+\.\d+(?:\.\d+)?)", self.archive.kube_version or "")
-        numbers = version_of(found.group(1)) if found else (1, 14)
+        found = re.search(r"\d+\.\d+(?:\.\d+)?", self.archive.kube_version or "")
+        numbers = version_of(found.group()) if found else (1, 30) if self.is_set_up else (1, 14)
         return ".".join(map(str, (*numbers, 0, 0)[:3]))
 
 
 def read_folder(folder: Path) -> list[Given]:
-    """Every archive in a folder, by chart and then by version as Helm orders them.
+    """Every archive of the two charts in a folder and those in it, by chart and then by version as Helm orders them.
 
     Raises:
-        ValueError: a file is no archive, or of another chart.
+        RefusedError: a file is no packed chart.
     """
     given = []
-    for path in sorted(folder.glob("*.tgz")):
-        archive = read_archive(path.read_bytes())
-        chart = next((name for name in CHARTS if name == archive.name), None)
-        if chart is None:
-            raise ValueError(f"{path} is a chart {archive.name}, not one of {', '.join(CHARTS)}")
-        given.append(Given(path, chart, archive))
+    for path in sorted(folder.rglob("*.tgz")):
+        try:
+            archive = read_archive(path.read_bytes())
+        except RefusedError as error:
+            raise RefusedError(f"{path}: {error.message}") from error
+        given += [Given(path, chart, archive) for chart in CHARTS if chart == archive.name]
     return sorted(given, key=lambda each: (each.chart, _precedence(each.version)))
 
 

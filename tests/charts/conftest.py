@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from magnumhub.domain.compat import ChartName
+from magnumhub.domain.errors import RefusedError
 from magnumhub.kube.client import Kube, KubeCredentials, from_kubeconfig, kube_client
 from magnumhub.remote.charts import read_archive
 from sandbox.chart_repository import packed_charts
@@ -51,8 +52,12 @@ def pytest_configure() -> None:
         return
     if not named(os.environ):
         raise pytest.UsageError("MAGNUMHUB_TEST_CHARTS needs an API: MAGNUMHUB_TEST_KUBECONFIG or KUBEBUILDER_ASSETS")
-    if not given():
-        raise pytest.UsageError(f"MAGNUMHUB_TEST_CHARTS: there is no archive (*.tgz) of a chart in {FOLDER}")
+    try:
+        there = given()
+    except RefusedError as error:
+        raise pytest.UsageError(f"MAGNUMHUB_TEST_CHARTS: {error.message}") from error
+    if not there:
+        raise pytest.UsageError(f"MAGNUMHUB_TEST_CHARTS: {FOLDER} has no archive (*.tgz) of {' or '.join(CHARTS)}")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -72,7 +77,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line("skipped: real charts. MAGNUMHUB_TEST_CHARTS names no folder of chart archives")
     else:
         counts = ", ".join(f"{len(of_chart(given(), chart))} of {chart}" for chart in CHARTS)
-        terminalreporter.write_line(f"real charts in {FOLDER}: {counts}; API {kubernetes_version()}")
+        fitting = sum(each.fits(kubernetes_version()) for each in given())
+        on = f"Kubernetes {kubernetes_version()}: {fitting} to be installed, {len(given()) - fitting} to be refused"
+        terminalreporter.write_line(f"real charts in {FOLDER}: {counts}; on {on}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from magnumhub.domain.compat import ChartVersion, app_version_of, choose_chart, judge, kubernetes_range
+from magnumhub.domain.compat_data import WHY_NONE_OLDER
 from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.versions import minor_of, version_of
 from tests.charts.archives import Given
@@ -55,7 +56,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_made(refused: Given, ku
     if refused.is_set_up:
         assert f"not on {kubernetes.removeprefix('v')}" in finding.summary
     else:
-        assert "and newer: older ones know no roles" in finding.summary
+        assert f"and newer: {WHY_NONE_OLDER[refused.chart]}" in finding.summary
 
 
 def test_what_does_not_fit_renders_for_its_own_kubernetes(refused: Given, partner: Partner) -> None:

@@ -102,6 +102,17 @@ def test_the_runbooks_own_chart_says_where_it_runs_and_what_to_move_to(kubernete
     assert remedy.startswith("Move to chart 3.3.8" if kubernetes == "1.24.0" else "Move to chart 4.4.0")
 
 
+@pytest.mark.parametrize("version", ["0.4.1", "0.9.0"])
+def test_an_old_gateway_is_refused_with_its_own_reason(version: str) -> None:
+    ((level, summary, remedy),) = told("dask-gateway", version, kubernetes_version="1.31.1")
+
+    assert level == "Unhealthy"
+    assert summary.endswith(
+        "magnumhub sets up 2022.4.0 and newer: older ones use APIs that are gone since Kubernetes 1.22"
+    )
+    assert remedy == "Move to chart 2026.3.0 (gateway 2026.3.0), or newest-compatible."
+
+
 def test_unknown_kubernetes_is_unknown_and_says_what_is_needed() -> None:
     assert told("dask-gateway", "2026.3.0", kubernetes_version=None) == [
         (

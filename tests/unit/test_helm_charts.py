@@ -45,6 +45,12 @@ def test_a_chart_may_have_little() -> None:
     assert (chart.app_version, chart.refused({"a": 1}), chart.crds()) == (None, [], [])
 
 
+def test_a_version_without_quotation_marks_is_text_too() -> None:
+    chart = read_archive(packed({"hub/Chart.yaml": "name: hub\nversion: 4.4.0\nappVersion: 5.5\nkubeVersion: 1.28\n"}))
+
+    assert (chart.app_version, chart.kube_version) == ("5.5", "1.28")
+
+
 SCHEMA = {
     "$schema": "http://json-schema.org/draft-07/schema#",
     "type": "object",
