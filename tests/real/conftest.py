@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -23,10 +24,10 @@ from sandbox.chart_repository import create_app
 from sandbox.sites import HELM_VERSION
 from sandbox.tools import executable
 from tests.real.project import Project
-from tests.real.runs import Run, provision
 
 CLOUD, SSH_KEY = "MAGNUMHUB_TEST_CLOUD", "MAGNUMHUB_TEST_SSH_KEY"
-SITE = "real"
+WriteSite = Callable[..., Path]
+"""(name of the site, part=what differs there, …) -> the site file."""
 REPORT = pytest.StashKey[list[str]]()
 
 
@@ -48,11 +49,17 @@ def report(pytestconfig: pytest.Config) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def project() -> Iterator[Project]:
-    """The project, empty; what the tests left in it is deleted in the end."""
+def cloud() -> str:
+    """The entry of clouds.yaml; without one, nothing here runs."""
     if not os.environ.get(CLOUD):
         pytest.skip(f"{CLOUD} is not set")
-    project = Project(os.environ[CLOUD])
+    return os.environ[CLOUD]
+
+
+@pytest.fixture(scope="module")
+def project(cloud: str) -> Iterator[Project]:
+    """The project, empty; what a file's tests left in it is deleted in the end."""
+    project = Project(cloud)
     there = project.inventory()
     assert not there, f"the project of {CLOUD} is not empty: {there}"
     yield project
@@ -74,15 +81,14 @@ def charts() -> Iterator[str]:
     thread.join(10)
 
 
-@pytest.fixture(scope="session")
-def site(project: Project, charts: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site file as an operator writes it: nothing in it is special to these services."""
+@pytest.fixture(scope="module")
+def write_site(project: Project, cloud: str, charts: str, tmp_path_factory: pytest.TempPathFactory) -> WriteSite:
+    """Writes a site file as an operator does: nothing in it is special to these services."""
     folder = tmp_path_factory.mktemp("real")
     password = folder / "hub-password"
     password.write_text("of no use elsewhere\n")
-    site = {
-        "name": SITE,
-        "cloud": os.environ[CLOUD],
+    plain: dict[str, Any] = {
+        "cloud": cloud,
         "project": project.name,
         "cluster": {"keypair": "default", "node_count": 2, "node_flavor": project.flavor(vcpus=4, ram_gib=8)},
         "network": {"external_network": project.external_network(), "load_balancers": "external"},
@@ -97,9 +103,14 @@ def site(project: Project, charts: str, tmp_path_factory: pytest.TempPathFactory
         "dask_gateway": {"chart": {"repo": f"{charts}/dask-gateway"}},
         "health": {"workers": 2, "array_size": 1000, "chunk": 250},
     }
-    path = folder / f"{SITE}.yaml"
-    path.write_text(yaml.safe_dump(site, sort_keys=False))
-    return path
+
+    def write(name: str, **changes: dict[str, Any]) -> Path:
+        path = folder / f"{name}.yaml"
+        site = plain | {part: plain[part] | values for part, values in changes.items()}
+        path.write_text(yaml.safe_dump({"name": name, **site}, sort_keys=False))
+        return path
+
+    return write
 
 
 @pytest.fixture(scope="session")
@@ -111,12 +122,3 @@ def environment(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -
         "PREFECT_HOME": str(home / "prefect"),
         "XDG_STATE_HOME": str(home / "state"),
     }
-
-
-@pytest.fixture(scope="session")
-def first(project: Project, site: Path, environment: dict[str, str]) -> Run:
-    """`provision` in an empty project."""
-    with project.watched() as creation:
-        run = provision(site, environment)
-    run.creation_s = creation.took_s
-    return run

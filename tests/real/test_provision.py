@@ -10,13 +10,28 @@ import httpx
 import pytest
 
 from sandbox.sites import HELM_VERSION
-from tests.real.conftest import SITE, SSH_KEY
+from tests.real.conftest import SSH_KEY, WriteSite
 from tests.real.master import Kubectl, Master
 from tests.real.project import Inventory, Project, told
 from tests.real.runs import Run, provision
 
+SITE = "real"
 ROLES = {"master", "jupyterhub", "dask_gateway"}
 SERVICES = {"jupyterhub": "jhub_proxy-public", "dask_gateway": "dask-gateway_traefik-dask-gateway"}
+
+
+@pytest.fixture(scope="module")
+def site(write_site: WriteSite) -> Path:
+    return write_site(SITE)
+
+
+@pytest.fixture(scope="module")
+def first(project: Project, site: Path, environment: dict[str, str]) -> Run:
+    """`provision` in an empty project."""
+    with project.watched() as creation:
+        run = provision(site, environment)
+    run.creation_s = creation.took_s
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +74,7 @@ def test_hub_and_gateway_answer_on_them(first: Run) -> None:
     assert httpx.get(f"{endpoints['dask_gateway']}/api/health").json() == {"status": "pass"}
 
 
-def test_what_was_real(first: Run, project: Project, master: Master, kubectl: Kubectl, report: list[str]) -> None:
+def test_what_was_real(project: Project, master: Master, kubectl: Kubectl, report: list[str]) -> None:
     kubernetes, ssh = kubectl.server_version(), master.software()
     helm = master.run(f"~/.magnumhub/bin/helm-{HELM_VERSION} version --short").strip()
     assert ssh.startswith("SSH-2.0-OpenSSH")
