@@ -30,7 +30,7 @@ import openstack
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-PODS, SERVICES = ipaddress.ip_network("10.64.0.0/10"), ipaddress.ip_network("10.192.0.0/10")
+PODS, SERVICES = ipaddress.IPv4Network("10.64.0.0/10"), ipaddress.IPv4Network("10.192.0.0/10")
 _RANGE_BITS, _RANGES = 22, 4096  # PODS and SERVICES have room for so many ranges of /22
 _STORAGE = ("PersistentVolumeClaim", "PersistentVolume")
 _STOP_WITHIN_S = 10.0

@@ -77,7 +77,8 @@ class Kubectl:
 
     def objects(self, kind: str) -> list[dict[str, Any]]:
         """All of a kind, in all namespaces."""
-        return json.loads(_run([*self._command, "get", kind, "-A", "-o", "json"]))["items"]
+        items: list[dict[str, Any]] = json.loads(_run([*self._command, "get", kind, "-A", "-o", "json"]))["items"]
+        return items
 
     def server_version(self) -> str:
         """The API's."""
