@@ -14,6 +14,7 @@ import orjson
 from sandbox.kube.apply import now
 from sandbox.kube.errors import StatusError
 from sandbox.kube.objects import CONTROLLER, Objects
+from sandbox.kube.selectors import matches_labels
 from sandbox.kube.store import Event
 
 Obj = dict[str, Any]
@@ -135,6 +136,15 @@ class Controller:
             o for o in self.list(kind, owner["metadata"]["namespace"]) if (controller_of(o) or {}).get("uid") == uid
         ]
 
+    def adopt(self, kind: Kind, owner: Obj) -> None:
+        """Take what the owner selects and nobody owns."""
+        for found in self.list(kind, owner["metadata"]["namespace"]):
+            meta = found["metadata"]
+            selected = matches_labels(owner["spec"]["selector"], meta.get("labels"))
+            if selected and controller_of(found) is None and not is_going(found):
+                owners = [*(meta.get("ownerReferences") or []), owner_reference(owner)]
+                self.update(kind, {**found, "metadata": {**meta, "ownerReferences": owners}})
+
     def record(self, obj: Obj, reason: str, message: str, kind: str = "Normal") -> None:
         """Tell of something in an Event; the same again only counts up. A namespace that is going takes none."""
         with contextlib.suppress(StatusError):
@@ -229,6 +239,8 @@ def template_hash(template: Obj) -> str:
 def with_condition(conditions: list[Obj], new: Obj, stamp: str = "lastTransitionTime") -> list[Obj]:
     """Conditions with one of them set; its time moves only when its status changes."""
     had = next((c for c in conditions if c["type"] == new["type"]), None)
+    if had and "lastUpdateTime" not in new and {**had, **new} == had:
+        return conditions
     if had and had["status"] == new["status"]:
         new = {stamp: had.get(stamp, now()), **new}
     new = {stamp: now(), **new}

@@ -51,6 +51,7 @@ class Deployments(Controller):
         deployment = self.get(DEPLOYMENTS, *key)
         if deployment is None or is_going(deployment):
             return
+        self.adopt(REPLICA_SETS, deployment)
         owned = sorted(
             self.owned(REPLICA_SETS, deployment), key=lambda r: (r["metadata"]["creationTimestamp"], _revision(r))
         )
@@ -61,7 +62,7 @@ class Deployments(Controller):
             self._report(deployment, None, old, created=False)
             return
         if new is None:
-            new = self._create(deployment)
+            new = self._create(deployment, self._sizes(deployment, _NOTHING, old)[0])
         revision = max([_revision(r) for r in old], default=0) + 1
         if _revision(new) < revision:
             new = self.update(REPLICA_SETS, _annotated(new, revision))
@@ -73,7 +74,7 @@ class Deployments(Controller):
         self._report(deployment, new, old, created)
         self._clean_up(deployment, old)
 
-    def _create(self, deployment: Obj) -> Obj:
+    def _create(self, deployment: Obj, size: int) -> Obj:
         meta, spec = deployment["metadata"], deployment["spec"]
         template = spec["template"]
         mark = template_hash(template)
@@ -84,17 +85,21 @@ class Deployments(Controller):
                 "name": f"{meta['name']}-{mark}",
                 "labels": labels,
                 "annotations": {
-                    k: v for k, v in (meta.get("annotations") or {}).items() if not k.startswith(_NOT_COPIED)
+                    **{k: v for k, v in (meta.get("annotations") or {}).items() if not k.startswith(_NOT_COPIED)},
+                    **_limits(deployment),
                 },
                 "ownerReferences": [owner_reference(deployment)],
             },
             "spec": {
-                "replicas": 0,
+                "replicas": size,
                 "selector": {**selector, "matchLabels": {**(selector.get("matchLabels") or {}), HASH: mark}},
                 "template": {**template, "metadata": {**template["metadata"], "labels": labels}},
             },
         }
-        return self.create(REPLICA_SETS, meta["namespace"], body)
+        made = self.create(REPLICA_SETS, meta["namespace"], body)
+        if size:
+            self._tell_size(deployment, made, 0)
+        return made
 
     def _sizes(self, deployment: Obj, new: Obj, old: list[Obj]) -> tuple[int, list[int]]:
         spec = deployment["spec"]
@@ -110,12 +115,19 @@ class Deployments(Controller):
 
     def _resize(self, deployment: Obj, replica_set: Obj, size: int) -> Obj:
         had = replica_set["spec"]["replicas"]
-        if had == size:
+        annotations = {**replica_set["metadata"]["annotations"], **_limits(deployment)}
+        if had == size and (not size or annotations == replica_set["metadata"]["annotations"]):
             return replica_set
+        meta, spec = {**replica_set["metadata"], "annotations": annotations}, {**replica_set["spec"], "replicas": size}
+        sized = self.update(REPLICA_SETS, {**replica_set, "metadata": meta, "spec": spec})
+        if had != size:
+            self._tell_size(deployment, sized, had)
+        return sized
+
+    def _tell_size(self, deployment: Obj, replica_set: Obj, had: int) -> None:
+        size, name = replica_set["spec"]["replicas"], replica_set["metadata"]["name"]
         way = "up" if size > had else "down"
-        name = replica_set["metadata"]["name"]
         self.record(deployment, "ScalingReplicaSet", f"Scaled {way} replica set {name} from {had} to {size}")
-        return self.update(REPLICA_SETS, {**replica_set, "spec": {**replica_set["spec"], "replicas": size}})
 
     def _report(self, deployment: Obj, new: Obj | None, old: list[Obj], created: bool) -> None:
         wanted, every = deployment["spec"]["replicas"], [new, *old] if new else old
@@ -169,6 +181,7 @@ class Deployments(Controller):
             self.delete(REPLICA_SETS, replica_set)
 
 
+_NOTHING: Obj = {"spec": {"replicas": 0}, "status": {}}
 _PAUSED = {
     "type": "Progressing",
     "status": "Unknown",
@@ -192,6 +205,16 @@ def _revision(obj: Obj) -> int:
 def _annotated(obj: Obj, revision: int) -> Obj:
     annotations = {**(obj["metadata"].get("annotations") or {}), REVISION: str(revision)}
     return {**obj, "metadata": {**obj["metadata"], "annotations": annotations}}
+
+
+def _limits(deployment: Obj) -> dict[str, str]:
+    """What a ReplicaSet is told of its Deployment's size."""
+    spec = deployment["spec"]
+    surge = 0
+    if spec["strategy"]["type"] == "RollingUpdate":
+        surge = resolve(spec["strategy"]["rollingUpdate"]["maxSurge"], spec["replicas"], up=True)
+    told = {"desired-replicas": spec["replicas"], "max-replicas": spec["replicas"] + surge}
+    return {f"deployment.kubernetes.io/{name}": str(number) for name, number in told.items()}
 
 
 def _size(replica_set: Obj) -> Size:
