@@ -91,7 +91,7 @@ class Api:
         etag = f'"{request.query.get("hash", "")}"'
         headers = {"etag": etag, "cache-control": "public, immutable"} if "hash" in request.query else {}
         if document is None:
-            await respond(send, b"", 404)
+            await respond(send, b"", 404, kind="")
         elif headers and request.headers.get("if-none-match") == etag:
             await respond(send, b"", 304, headers=headers)
         else:

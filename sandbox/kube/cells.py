@@ -58,7 +58,7 @@ def at(path: str, missing: Any = "") -> Callable[[Obj], Any]:
     def cell(obj: Any) -> Any:
         for step in steps:
             obj = obj.get(step) if isinstance(obj, dict) else None
-        return missing if obj is None else obj
+        return missing if obj in (None, "") else obj
 
     return cell
 

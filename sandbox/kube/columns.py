@@ -250,7 +250,7 @@ _COLUMNS: dict[tuple[str, str], list[Column]] = {
         Column("Provisioner", at("provisioner")),
         Column("ReclaimPolicy", at("reclaimPolicy")),
         Column("VolumeBindingMode", at("volumeBindingMode")),
-        Column("AllowVolumeExpansion", lambda o: str(o.get("allowVolumeExpansion", False)).lower()),
+        Column("AllowVolumeExpansion", at("allowVolumeExpansion", False)),
         AGE,
     ],
     ("coordination.k8s.io", "leases"): [NAME, Column("Holder", at("spec.holderIdentity")), AGE],

@@ -139,7 +139,7 @@ def resources(kinds: Kinds, group: str, version: str) -> dict[str, Any]:
         if (r.group, r.version) == (group, version):
             listed += _listed(r)
     if not listed:
-        raise NothingServedError if group else no_such_path()
+        raise no_such_path() if kinds.has_group(group) else NothingServedError
     group_version = f"{group}/{version}" if group else version
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": listed}
 

@@ -70,7 +70,7 @@ def conflict(group: str, resource: str, name: str, why: str | None = None) -> St
 
 def invalid(group: str, kind: str, name: str, causes: list[Cause]) -> StatusError:
     """The object breaks a rule."""
-    told = [f"{field}: {message}" for field, message in causes]
+    told = list(dict.fromkeys(f"{field}: {message}" for field, message in causes))
     listed = told[0] if len(told) == 1 else f"[{', '.join(told)}]"
     message = f'{qualified(group, kind)} "{name}" is invalid: {listed}'
     fields = [{"reason": _reason(message), "message": message, "field": field} for field, message in causes]

@@ -85,8 +85,8 @@ def changes(old: dict[str, Any] | None, new: dict[str, Any], told: Type, subreso
 
 
 def _compare(old: Any, new: Any, told: Type, path: Path, found: Changes) -> None:
-    if new is None:  # a field written as null is as good as missing
-        if old in (None, _MISSING):
+    if new is None or new is _MISSING:  # a field written as null is as good as missing
+        if old is None or old is _MISSING:
             return
         new = _MISSING
     had, has = _parts(old, told), _parts(new, told)

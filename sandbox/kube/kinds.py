@@ -139,9 +139,12 @@ class Kinds:
         """The resource of a request's path; StatusError 404 where there is none."""
         found = self._resources.get((group, version, plural))
         if found is None:
-            known = not group or any(key[:2] == (group, version) for key in self._resources)
-            raise no_such_path() if known else NothingServedError
+            raise no_such_path() if self.has_group(group) else NothingServedError
         return found
+
+    def has_group(self, group: str) -> bool:
+        """Whether anything of this group is served."""
+        return any(key[0] == group for key in self._resources)
 
     def of(self, group: str, plural: str) -> Resource:
         """The resource in whichever version is served."""

@@ -128,7 +128,11 @@ class Objects:
         dry_run: bool = False,
     ) -> Obj:
         """The object changed by a function, which gets a copy."""
-        body = change(copied(self.get(resource, namespace, name)))
+        old = self.get(resource, namespace, name)
+        body = change(copied(old))
+        if (body.get("metadata") or {}).get("uid") != old["metadata"]["uid"]:
+            why = f'Invalid value: "{body["metadata"].get("uid", "")}": field is immutable'
+            raise invalid(resource.group, resource.kind, name, [("metadata.uid", why)] * 2)
         return self.update(resource, namespace, name, body, manager, subresource, dry_run=dry_run)
 
     def set_status(self, resource: Resource, obj: Obj, status: Obj, manager: str = CONTROLLER) -> Obj:
@@ -271,7 +275,7 @@ class Objects:
         if not resource.custom:
             obj |= completed(obj, type_of(resource))
         validate(resource, obj, old)
-        if old and "generation" in obj["metadata"] and _desired(obj) != _desired(old):
+        if old and "generation" in obj["metadata"] and _desired(resource, obj) != _desired(resource, old):
             obj["metadata"]["generation"] = old["metadata"]["generation"] + 1
 
     def _insert(self, resource: Resource, obj: Obj, dry_run: bool) -> Obj:
@@ -331,8 +335,10 @@ def _other_uid(resource: Resource, old: Obj, asked: str) -> StatusError:
     return conflict(*resource.key, meta["name"], why)
 
 
-def _desired(obj: Obj) -> Obj:
-    return {k: v for k, v in obj.items() if k not in ("metadata", "status")}
+def _desired(resource: Resource, obj: Obj) -> Obj:
+    """What a generation counts the changes of; an EndpointSlice's labels are a part of what it says."""
+    said = {"labels": obj["metadata"].get("labels")} if resource.plural == "endpointslices" else {}
+    return {**said, **{k: v for k, v in obj.items() if k not in ("metadata", "status")}}
 
 
 def _with_policy(resource: Resource, finalizers: list[str], options: Obj) -> list[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.kube.columns import columns_of
+from sandbox.kube.errors import bad_request
 from sandbox.kube.kinds import Resource
 
 Obj = dict[str, Any]
+_INCLUDED = ("Metadata", "Object", "None")
 
 
 class Tabulator:
@@ -16,6 +18,9 @@ class Tabulator:
     def __init__(self, resource: Resource, include: str = "Metadata", definition: Obj | None = None) -> None:
         self._columns = columns_of(resource, definition)
         self._include = include or "Metadata"
+        if self._include not in _INCLUDED:
+            why = f"includeObject: Invalid value: \"{include}\": must be 'Metadata', 'Object', 'None', or empty"
+            raise bad_request(f"Unable to convert to Table as requested: {why}")
 
     def definitions(self) -> list[Obj]:
         """The heads."""

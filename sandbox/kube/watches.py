@@ -83,10 +83,15 @@ class Watch:
         if not (before or after):
             return b""
         kind = "MODIFIED" if before and after else "ADDED" if after else "DELETED"
+        if kind == "DELETED" and event.type == "MODIFIED" and event.previous:
+            # What does not match any longer is told as it was when it still did.
+            meta = {**event.previous["metadata"], "resourceVersion": str(event.revision)}
+            last = {**event.previous, "metadata": meta}
+            return _line(kind, orjson.dumps(shown(last) if shown else last))
         return _line(kind, orjson.dumps(shown(event.object)) if shown else event.encoded())
 
     def _bookmark(self, annotations: dict[str, str]) -> bytes:
-        meta: Obj = {"resourceVersion": str(self._store.revision), "creationTimestamp": None}
+        meta: Obj = {"resourceVersion": str(self._store.revision)}
         if annotations:
             meta["annotations"] = annotations
         mark = {"kind": self._resource.kind, "apiVersion": self._resource.group_version, "metadata": meta}

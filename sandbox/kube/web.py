@@ -87,7 +87,7 @@ async def respond(
 ) -> None:
     """One whole answer."""
     told = {
-        "content-type": kind,
+        **({"content-type": kind} if kind else {}),
         "content-length": str(len(body)),
         "cache-control": "no-cache, private",
         **(headers or {}),

@@ -155,6 +155,7 @@ def _etcd_arguments() -> list[str]:
 def _api_arguments(port: int) -> list[str]:
     return [
         f"--etcd-servers=unix://{_MINE}",
+        "--etcd-compaction-interval=4s",  # so that a version can be too old within a test
         f"--bind-address={HOST}",
         f"--secure-port={port}",
         "--advertise-address=192.0.2.10",  # a loopback address is refused for the Endpoints of Service kubernetes

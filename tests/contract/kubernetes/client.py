@@ -86,9 +86,12 @@ class Told:
         shown = answer.body
         if isinstance(shown, dict):
             shown = {key: value for key, value in shown.items() if key not in leave}
-        how = {key: str(value) for key, value in options.items() if key in ("patch", "headers", "raw")}
+        how = {key: str(value) for key, value in options.items() if key in ("patch", "headers", "raw") and value}
         sent = {} if body is None else {"sent": body}
-        request = f"{method} {path}"
-        told = comparable({"request": request, **how, **sent, "status": answer.status, "body": shown}, self.namespace)
-        self.transcript.add(SERVICE, told.pop("request"), **told)
+        self.tell(f"{method} {path}", **how, **sent, status=answer.status, body=shown)
         return answer
+
+    def tell(self, request: str, **answer: Any) -> None:
+        """Write an exchange into the transcript."""
+        told = comparable({"request": request, **answer}, self.namespace)
+        self.transcript.add(SERVICE, told.pop("request"), **told)

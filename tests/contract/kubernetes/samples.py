@@ -21,7 +21,7 @@ _SAMPLES: dict[tuple[str, str], Obj] = {
     ("v1", "events"): {"reason": "Tried", "message": "m", "type": "Normal", "involvedObject": {"kind": "Pod"}},
     ("v1", "limitranges"): {"spec": {"limits": [{"type": "Container", "max": {"memory": "8Gi"}}]}},
     ("v1", "namespaces"): {},
-    ("v1", "nodes"): {"spec": {"podCIDR": "10.9.9.0/24"}},
+    ("v1", "nodes"): {"spec": {"providerID": "contract://x"}},
     ("v1", "persistentvolumeclaims"): {
         "spec": {
             "accessModes": ["ReadWriteOnce"],
