@@ -19,6 +19,7 @@ import argparse
 import ipaddress
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -49,6 +50,11 @@ class Cluster:
     @property
     def folder(self) -> Path:
         return Path(os.environ["RIG_CLUSTER_DIR"])
+
+    @property
+    def pods_folder(self) -> Path:
+        """Short, as pods have sockets in it, and the kernel takes no long names for these."""
+        return Path(os.environ["RIG_OS_DIR"], "pods", self.uuid[:8])
 
     @property
     def master_address(self) -> str:
@@ -97,7 +103,7 @@ def create(cluster: Cluster) -> str:
         f"--memory-gib={memory_gib}",
         f"--pod-cidr={cluster.part(PODS)}",
         f"--service-cidr={cluster.part(SERVICES)}",
-        f"--dir={cluster.folder / 'node'}",
+        f"--dir={cluster.pods_folder}",
     )
     start(
         cluster,
@@ -191,6 +197,7 @@ def delete(cluster: Cluster) -> None:
     for program in ("load_balancer", "node"):
         stop(cluster.folder / f"{program}.pid")
     subprocess.run([cluster.kube_up.with_name("down"), cluster.folder / "kube"], check=True)
+    shutil.rmtree(cluster.pods_folder, ignore_errors=True)
     for of in ("", "-services"):
         cluster.forwards(of).unlink(missing_ok=True)
     for addresses in cluster.routed:
