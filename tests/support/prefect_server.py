@@ -33,7 +33,7 @@ def prefect_server(home: Path) -> Iterator[str]:
         )
     url = f"http://127.0.0.1:{port}/api"
     try:
-        wait_until(lambda: httpx.get(f"{url}/health").status_code == 200, 90, "the Prefect server answers")
+        wait_until(lambda: httpx.get(f"{url}/health").status_code == 200, 180, "the Prefect server answers")
         yield url
     finally:
         server.terminate()
