@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from magnumhub.domain.chart_keys import ChartKeys
 from magnumhub.domain.spec import Site
@@ -88,16 +89,23 @@ def with_our_code(raw: Mapping[str, Any]) -> dict[str, Any]:
 def gateway_inside(site: Site, values: Mapping[str, Any], service: str) -> Inside:
     """The gateway's addresses inside the cluster; its ports come from the merged values, as its Service's do."""
     host = f"{service}.{site.dask_gateway.namespace}"
-    web = _web_port(values)
-    tcp = value_at(values, "traefik.service.ports.tcp.port", "web")
-    proxy_port = web if tcp == "web" else tcp
-    return Inside(f"http://{host}:{web}", f"gateway://{host}:{proxy_port}")
+    return Inside(f"http://{host}:{_web_port(values)}", f"gateway://{host}:{_tcp_port(values)}")
 
 
 def gateway_public(values: Mapping[str, Any], address: str) -> str:
     """The gateway as a browser sees it: what links to dashboards begin with."""
     web = _web_port(values)
     return f"http://{address}{'' if web == 80 else f':{web}'}"
+
+
+def gateway_proxy(values: Mapping[str, Any], url: str) -> str:
+    """Where schedulers are reached from outside: beside the gateway's public URL, maybe at a port of their own."""
+    return f"gateway://{urlsplit(url).hostname}:{_tcp_port(values)}"
+
+
+def _tcp_port(values: Mapping[str, Any]) -> int:
+    port = value_at(values, "traefik.service.ports.tcp.port", "web")
+    return _web_port(values) if port == "web" else int(port)
 
 
 def _web_port(values: Mapping[str, Any]) -> int:

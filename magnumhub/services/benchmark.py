@@ -62,23 +62,26 @@ def run_in_notebook(server: NotebookServer, request: DaskRequest, *, report: Rep
         MagnumhubError: the kernel could not be used; what goes wrong inside it is in the outcome.
     """
     source = Path(dask_program.__file__).read_text(encoding="utf-8")
-    params = {**asdict(request), "address": None, "token": None}
+    params = {**asdict(request), "address": None, "proxy_address": None, "token": None}
     code = f"{source}\nmain(json.loads({json.dumps(params)!r}))\n"
     lines = _Lines(report)
     execution = execute(server, code, deadline_s=request.deadline_s, grace_s=request.grace_s, report=lines.take)
     return lines.outcome("notebook", request, interrupted=execution.interrupted, last_words=execution.error)
 
 
-def run_on_runner(request: DaskRequest, *, address: str, token: str, report: Report) -> DaskOutcome:
+def run_on_runner(
+    request: DaskRequest, *, address: str, proxy_address: str | None = None, token: str, report: Report
+) -> DaskOutcome:
     """Compute from this machine, in a process of its own that is killed when it does not end in time.
 
     Safe to repeat: what an earlier run left on the gateway is stopped first, what a killed one leaves afterwards.
 
     Args:
         address: the gateway's public URL.
+        proxy_address: where its schedulers are reached; None: at the same port.
         token: of a hub user whose Dask clusters are all ours; it travels through the process's stdin.
     """
-    params = {**asdict(request), "address": address, "token": token}
+    params = {**asdict(request), "address": address, "proxy_address": proxy_address, "token": token}
     lines = _Lines(report)
     with _Process(params, grace_s=request.grace_s) as process:
         ended = process.follow(lines.take, deadline_s=request.deadline_s)

@@ -53,8 +53,8 @@ class Computation:
     """Submit, connect, scale, compute, stop; `outcome` holds what was seen up to wherever it ended.
 
     Args:
-        params: address and token (None = as the environment says), workers, required, array_size, chunk, and the limits
-            scheduler_s, workers_s, benchmark_s.
+        params: address, proxy_address and token (None = as the environment says), workers, required, array_size, chunk,
+            and the limits scheduler_s, workers_s, benchmark_s.
         say: takes a line of progress: the name of a phase as it begins, or a detail of it, which is indented.
     """
 
@@ -103,7 +103,8 @@ class Computation:
 
         token = self.params["token"]
         auth = JupyterHubAuth(api_token=token) if token else None
-        self.gateway = within(CALL_LIMIT_S, "gateway", Gateway, address=self.params["address"], auth=auth)
+        where = {key: self.params[key] for key in ("address", "proxy_address")}
+        self.gateway = within(CALL_LIMIT_S, "gateway", Gateway, **where, auth=auth)
         versions = within(CALL_LIMIT_S, "gateway version", self.gateway.get_versions)
         self.outcome["versions"]["gateway"] = versions["server"]["version"]
 

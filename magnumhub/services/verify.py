@@ -34,6 +34,7 @@ from magnumhub.domain.health import (
 from magnumhub.domain.results import Release, Report
 from magnumhub.domain.spec import DummyAuth, OidcAuth, Site
 from magnumhub.domain.version_matrix import judge_mismatches, matrix, too_far
+from magnumhub.domain.wiring_gateway import gateway_proxy
 from magnumhub.services import dask_program
 from magnumhub.services.benchmark import DaskRequest, run_in_notebook, run_on_runner
 from magnumhub.services.gateway import Gateway
@@ -231,7 +232,8 @@ class _Verification:
         reason = too_far(dask_program.installed_versions(), seen.scheduler or seen.client)
         if not reason:
             request, report = self._request(on_runner=True), self._reporter("runner")
-            outcome = run_on_runner(request, address=gateway_url, token=token, report=report)
+            proxy = gateway_proxy(self.site.dask_gateway.values, gateway_url)
+            outcome = run_on_runner(request, address=gateway_url, proxy_address=proxy, token=token, report=report)
             # Where there was no notebook to ask, the site's versions are known only now.
             reason = too_far(outcome.versions.client, outcome.versions.scheduler) if outcome.failed else ""
             self.runner = None if reason else outcome

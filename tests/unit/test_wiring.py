@@ -20,6 +20,7 @@ from magnumhub.domain.wiring import (
     secret_refs,
     service_names,
 )
+from magnumhub.domain.wiring_gateway import gateway_proxy
 
 ADDRESSES = {"jupyterhub": "192.0.2.10", "dask_gateway": "192.0.2.11"}
 SECRETS = {"env:HUB_PASSWORD": "open-sesame", "env:CLIENT": "provider-secret", "file:~/proxy-token": "proxy-token"}
@@ -346,6 +347,18 @@ def test_notebooks_follow_the_gateways_ports() -> None:
     assert environment["DASK_GATEWAY__ADDRESS"] == "http://traefik-dask-gateway.dask-gateway:8000"
     assert environment["DASK_GATEWAY__PROXY_ADDRESS"] == "gateway://traefik-dask-gateway.dask-gateway:8786"
     assert environment["DASK_GATEWAY__PUBLIC_ADDRESS"] == "http://192.0.2.11:8000"
+
+
+@pytest.mark.parametrize(
+    ("ports", "proxy"),
+    [
+        ({}, "gateway://192.0.2.11:80"),
+        ({"web": {"port": 8000}}, "gateway://192.0.2.11:8000"),
+        ({"web": {"port": 8000}, "tcp": {"port": 8786}}, "gateway://192.0.2.11:8786"),
+    ],
+)
+def test_the_runner_follows_the_gateways_ports(ports: dict[str, Any], proxy: str) -> None:
+    assert gateway_proxy({"traefik": {"service": {"ports": ports}}}, "http://192.0.2.11:8000") == proxy
 
 
 def test_the_gateway_asks_the_hub_in_its_namespace() -> None:
