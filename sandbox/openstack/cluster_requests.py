@@ -83,7 +83,7 @@ def _labels(value: Any, body: dict[str, Any]) -> dict[str, Any]:
     for item in value.values():
         if not isinstance(item, kinds):
             raise _invalid("labels", value, f"Wrong type. Expected '{kinds}', got '{type(item)}'")
-    return value
+    return {name: str(item) for name, item in value.items()}
 
 
 def _invalid(field: str, value: Any, why: str) -> ApiError:

@@ -91,7 +91,7 @@ class Clusters:
         unknown = dict.fromkeys(self.REPORTED)
         cluster = self._cloud.store.create(
             "cluster",
-            **unknown | {"master_addresses": [], "node_addresses": [], "merge_labels": False} | wanted | fields,
+            **unknown | {"master_addresses": [], "node_addresses": []} | wanted | fields,
         )
         cluster |= {
             "cluster_template_id": template["id"],
@@ -99,7 +99,8 @@ class Clusters:
             "kubernetes_version": cluster["labels"].get("kube_tag") or template["labels"]["kube_tag"],
             "status": "CREATE_IN_PROGRESS",
             "stack_id": None,
-            "stack_name": f"{cluster['name'][:30]}-{_short_id(12)}",
+            "stack_name": f"{cluster['name'][:30]}-{_short_id(5 if template['driver'] == CAPI else 12)}",
+            "merge_labels": False,  # it was a wish, and is never told
             "asked_monotonic_s": time.monotonic(),
             "faults": {},
             "ca": None,
@@ -129,8 +130,10 @@ class Clusters:
         if not cluster["may_delegate"]:
             raise BackgroundFailureError(f"Failed to create trustee or trust for Cluster: {cluster['id']}")
         make_servers = _capi_servers if cluster["driver"] == CAPI else _heat_servers
-        stack_id = make_servers(self._cloud, cluster, template)
+        # Heat's stack has an id besides its name; of Cluster API Magnum tells the name of the chart's release.
+        stack_id = cluster["stack_name"] if cluster["driver"] == CAPI else str(uuid.uuid4())
         self._cloud.store.update("cluster", cluster["id"], {"stack_id": stack_id})
+        make_servers(self._cloud, cluster, template)
         await clock.sleep(_BOOT_S)
         await self._cloud.faults.in_background("magnum", f"/v1/clusters/{cluster['name']}")
         await self._kubernetes.boot(cluster)
@@ -204,12 +207,8 @@ class Clusters:
         self._creating.clear()
 
 
-def _heat_servers(cloud: Cloud, cluster: Resource, template: Resource) -> str:
-    """Masters and nodes called STACK-master-N and STACK-node-N, each with a floating IP where the cluster says so.
-
-    Returns:
-        The stack's id, which is not its name.
-    """
+def _heat_servers(cloud: Cloud, cluster: Resource, template: Resource) -> None:
+    """Masters and nodes called STACK-master-N and STACK-node-N, each with a floating IP where the cluster says so."""
     network = cloud.store.find("network", cluster["fixed_network"], project_id=cluster["project_id"])
     external = cloud.store.find("network", template["external_network_id"])
     for role in ("master", "node"):
@@ -223,19 +222,13 @@ def _heat_servers(cloud: Cloud, cluster: Resource, template: Resource) -> str:
                 server["_floating_address"] = floating_ip["floating_ip_address"]
     master = cloud.store.list("server", _cluster_id=cluster["id"], _role="master")[0]
     cluster["api_host"] = master.get("_floating_address", master["address"])
-    return str(uuid.uuid4())
 
 
-def _capi_servers(cloud: Cloud, cluster: Resource, template: Resource) -> str:
-    """Machines as Cluster API names them, and the API behind a load balancer with a floating IP.
-
-    Returns:
-        The name of the chart's release, which Magnum tells as the stack's id.
-    """
+def _capi_servers(cloud: Cloud, cluster: Resource, template: Resource) -> None:
+    """Machines as Cluster API names them, and the API behind a load balancer with a floating IP."""
     network = cloud.store.find("network", cluster["fixed_network"], project_id=cluster["project_id"])
     external = cloud.store.find("network", template["external_network_id"])
-    stem = f"{cluster['name'][:30]}-{_short_id(5)}"
-    cluster["stack_name"] = stem
+    stem = cluster["stack_name"]
     for role, part, count in (
         ("master", "control-plane", cluster["master_count"]),
         ("node", "md-0", cluster["node_count"]),
@@ -255,7 +248,6 @@ def _capi_servers(cloud: Cloud, cluster: Resource, template: Resource) -> str:
     neutron.associate(cloud, floating_ip, cloud.store.get("port", balancer["vip_port_id"]))
     cluster["api_host"] = floating_ip["floating_ip_address"]
     cluster["api_balancer_id"] = balancer["id"]
-    return stem
 
 
 def _make_servers(cloud: Cloud, cluster: Resource, network: Resource, role: str, names: list[str]) -> list[Resource]:

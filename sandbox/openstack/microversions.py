@@ -59,12 +59,11 @@ def versioned(handler: Handler) -> Handler:
 
 
 def version_headers(request: Request) -> dict[str, str]:
-    """What every reply below /v1 says, unless it was asked for what is no version; the root knows none."""
-    asked = _ASKED.match(request.headers.get("openstack-api-version", ""))
-    below_v1 = request.scope["path"].removeprefix(request.scope.get("root_path", "")).startswith("/v1")
-    version = asked[1] if asked else _text(LOWEST)
-    if not below_v1 or not re.fullmatch(r"\d+\.\d+|latest", version):
+    """What every reply below /v1 says; the root knows no versions."""
+    if not request.scope["path"].removeprefix(request.scope.get("root_path", "")).startswith("/v1"):
         return {}
+    asked = _ASKED.match(request.headers.get("openstack-api-version", ""))
+    version = asked[1] if asked else _text(LOWEST)
     return {
         "OpenStack-API-Version": f"{_SERVICE} {_text(HIGHEST) if version == 'latest' else version}",
         "OpenStack-API-Minimum-Version": f"{_SERVICE} {_text(LOWEST)}",

@@ -142,6 +142,7 @@ def _endpoint(
     async def endpoint(request: Request) -> Response:
         path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
         handler, statuses = handlers["GET" if request.method == "HEAD" else request.method]
+        is_worded = True
         try:
             token = authenticate(cloud, request)
             if token is None and path not in service.public:
@@ -154,13 +155,15 @@ def _endpoint(
             refusal = _as_api_error(service, error)
             headers = _challenge(cloud) if refusal.status == 401 else None
             response = JSONResponse(service.render(refusal), refusal.status, headers)
+            is_worded = bool(refusal.message)
         except Exception:
             traceback.print_exc()
             response = JSONResponse(service.render(ApiError(500, traceback.format_exc())), 500)
         if response.status_code not in (*statuses, 401):
             why = f"{service.name}: {request.method} {path} answers {response.status_code}: not in its table"
             response = JSONResponse(service.render(ApiError(500, why)), 500)
-        response.headers.update(service.headers(request))
+        if is_worded:  # a refusal without words is that of the framework below, which knows no such headers
+            response.headers.update(service.headers(request))
         return response
 
     return endpoint

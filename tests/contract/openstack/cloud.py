@@ -110,7 +110,7 @@ class Project:
         payload: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
         reply = self._http.request(method, url, params=query, headers=sent, **payload)
         self.evidence.add(self.side, service, route_of(service, method, path), reply.status_code)
-        is_json = "json" in reply.headers.get("content-type", "")
+        is_json = "json" in reply.headers.get("content-type", "") and bool(reply.content)
         return Answer(reply.status_code, reply.json() if is_json else reply.text, reply.headers)
 
     def watched(self) -> Session:
@@ -168,9 +168,20 @@ class Told:
             comparable: the body without what is the choice of whoever runs this cloud.
         """
         answer = (of or self.project).call(service, method, path, body, **options)
-        shown = {name: value for name in _TOLD_HEADERS if (value := answer.headers.get(name))}
         query = "".join(f" {key}={value}" for key, value in (options.get("query") or {}).items())
         sent = {} if body is None else {"sent": body.decode() if isinstance(body, bytes) else body}
-        told = {"status": answer.status, "body": comparable(answer.body), **({"headers": shown} if shown else {})}
-        self.transcript.add(service, f"{method} {path}{query}", **sent, **told)
+        self.tell(service, f"{method} {path}{query}", answer, comparable, **sent)
         return answer
+
+    def tell(
+        self,
+        service: str,
+        request: str,
+        answer: Answer,
+        comparable: Callable[[Any], Any] = lambda body: body,
+        **sent: Any,
+    ) -> None:
+        """Write an answer into the transcript that was given already."""
+        shown = {name: value for name in _TOLD_HEADERS if (value := answer.headers.get(name))}
+        told = {"status": answer.status, "body": comparable(answer.body), **({"headers": shown} if shown else {})}
+        self.transcript.add(service, request, **sent, **told)

@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from tests.contract.evidence import Evidence
+from tests.contract.openstack import versions
 from tests.contract.openstack.cloud import Project, Told
+from tests.contract.openstack.magnum_side import built, magnum, magnum_names  # noqa: F401 (fixtures)
 from tests.contract.openstack.network import Network
 from tests.contract.transcript import Transcript
 from tests.support.sandbox import running_sandbox
@@ -38,9 +40,14 @@ def _project(clouds: tuple[str, dict[str, dict]], suffix: str, side: str, eviden
 
 
 @pytest.fixture(scope="session")
-def project(clouds: tuple[str, dict[str, dict]], side: str, evidence: Evidence) -> Project:
+def project(
+    clouds: tuple[str, dict[str, dict]], side: str, evidence: Evidence, request: pytest.FixtureRequest
+) -> Project:
     """The project that the tests work in."""
-    return _project(clouds, "", side, evidence)
+    project = _project(clouds, "", side, evidence)
+    if request.config.getoption("--record"):
+        versions.record(project)
+    return project
 
 
 @pytest.fixture(scope="session")
