@@ -72,6 +72,8 @@ def _pod(pod: Obj) -> None:
         for mount in container.get("volumeMounts") or []:
             if mount.get("readOnly") is False:
                 del mount["readOnly"]
+    for condition in (pod.get("status") or {}).get("conditions") or []:
+        condition.setdefault("lastProbeTime", None)  # one of the few that a server writes without a value
 
 
 def _deployment(obj: Obj) -> None:

@@ -83,6 +83,7 @@ def _merge_lists(items: list[Any], changes: list[Any], told: Type) -> list[Any]:
     if told.merge is None:
         return changes
     merged = {item.get(told.merge): item for item in items}
+    had = list(merged)
     for change in changes:
         if told.merge not in change:
             raise bad_request(f"map: {change} does not contain declared merge key: {told.merge}")
@@ -91,7 +92,19 @@ def _merge_lists(items: list[Any], changes: list[Any], told: Type) -> list[Any]:
             merged.pop(mark, None)
         else:
             merged[mark] = strategic_merge(merged.get(mark), change, told.items)
-    return list(merged.values())
+    patched = [change[told.merge] for change in changes if change[told.merge] in merged]
+    return [merged[mark] for mark in _woven(patched, had, list(merged))]
+
+
+def _woven(patched: list[Any], had: list[Any], merged: list[Any]) -> list[Any]:
+    """Keys in the server's order where it knows both; what only the patch has comes before what only the server has."""
+    left = [mark for mark in had if mark in merged and mark not in patched]
+    woven = []
+    for mark in patched:
+        while left and mark in had and had.index(left[0]) < had.index(mark):
+            woven.append(left.pop(0))
+        woven.append(mark)
+    return woven + left
 
 
 def _in_order(items: list[Any], order: list[Any], told: Type) -> list[Any]:

@@ -194,7 +194,7 @@ def _applied(raw: bytes, resource: Resource) -> Obj:
     known = checked(body, type_of(resource), resource, "")
     if known.unknown:
         named = f"{meta.get('namespace', '')}/{meta.get('name', '')}"
-        what = f"{named}; {resource.group_version}, Kind={resource.kind}"
+        what = f"{named}; {resource.group}/{resource.version}, Kind={resource.kind}"
         why = f".{known.unknown[0]}: field not declared in schema"
         raise StatusError(500, "", f"failed to create typed patch object ({what}): {why}")
     return dict(known.value)

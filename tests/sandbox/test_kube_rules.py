@@ -145,7 +145,7 @@ def test_patches() -> None:
 def test_strategic_merge_knows_what_tells_items_apart() -> None:
     live = {"containers": [{"name": "a", "image": "1", "env": [{"name": "X", "value": "1"}]}, {"name": "b"}]}
     change = {"containers": [{"name": "a", "image": "2", "env": [{"name": "Y", "value": "2"}]}]}
-    first = {"name": "a", "image": "2", "env": [{"name": "X", "value": "1"}, {"name": "Y", "value": "2"}]}
+    first = {"name": "a", "image": "2", "env": [{"name": "Y", "value": "2"}, {"name": "X", "value": "1"}]}
     assert strategic_merge(live, change, read("core.v1.PodSpec")) == {"containers": [first, {"name": "b"}]}
     assert strategic_merge(live, {"containers": [{"name": "a", "$patch": "delete"}]}, read("core.v1.PodSpec")) == {
         "containers": [{"name": "b"}]

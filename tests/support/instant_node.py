@@ -54,6 +54,7 @@ class InstantNode:
             }
         )
         self._count = 0
+        self._begun: set[str] = set()
         self._watch = watch.Watch()
         self._ended = threading.Event()
         for target in (self._follow, self._renew):
@@ -94,7 +95,8 @@ class InstantNode:
         if "deletionTimestamp" in meta:
             certain = {"gracePeriodSeconds": 0, "preconditions": {"uid": meta["uid"]}}
             self._core.delete_namespaced_pod(meta["name"], meta["namespace"], body=certain)
-        elif pod["status"]["phase"] == "Pending":
+        elif pod["status"]["phase"] == "Pending" and meta["uid"] not in self._begun:
+            self._begun.add(meta["uid"])
             self._count += 1
             address = f"10.128.{self._count // 250}.{self._count % 250 + 1}"
             status = {"metadata": {"uid": meta["uid"]}, "status": _status(pod, address)}
@@ -115,14 +117,19 @@ def _status(pod: dict[str, Any], address: str) -> dict[str, Any]:
     if pod["spec"]["restartPolicy"] == "Always":
         phase, state = "Running", {"running": {"startedAt": now}}
     else:
-        ended = {"exitCode": int(fails), "reason": "Error" if fails else "Completed", "finishedAt": now}
+        ended = {
+            "exitCode": int(fails),
+            "reason": "Error" if fails else "Completed",
+            "startedAt": now,
+            "finishedAt": now,
+        }
         phase, state, ready = "Failed" if fails else "Succeeded", {"terminated": ended}, False
     containers = [
         {"name": c["name"], "image": c["image"], "imageID": "", "ready": ready, "restartCount": 0, "state": state}
         for c in pod["spec"]["containers"]
     ]
     addresses = {"podIP": address, "podIPs": [{"ip": address}]}
-    conditions = [_condition("Ready", str(ready), now)]
+    conditions = [{**_condition("Ready", str(ready), now), "lastProbeTime": None}]
     return {"phase": phase, "startTime": now, "conditions": conditions, "containerStatuses": containers, **addresses}
 
 

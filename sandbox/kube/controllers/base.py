@@ -41,6 +41,11 @@ class Controller:
     component = "kube-controller-manager"  # as events name it
     manager = CONTROLLER
 
+    @property
+    def source(self) -> Obj:
+        """Where its events come from."""
+        return {"component": self.component}
+
     def __init__(self, objects: Objects) -> None:
         self.objects = objects
         self.store = objects.store
@@ -166,7 +171,7 @@ class Controller:
             "reason": reason,
             "message": message,
             "type": kind,
-            "source": {"component": self.component},
+            "source": self.source,
             "firstTimestamp": now(),
             "lastTimestamp": now(),
             "count": 1,
@@ -239,8 +244,6 @@ def template_hash(template: Obj) -> str:
 def with_condition(conditions: list[Obj], new: Obj, stamp: str = "lastTransitionTime") -> list[Obj]:
     """Conditions with one of them set; its time moves only when its status changes."""
     had = next((c for c in conditions if c["type"] == new["type"]), None)
-    if had and "lastUpdateTime" not in new and {**had, **new} == had:
-        return conditions
     if had and had["status"] == new["status"]:
         new = {stamp: had.get(stamp, now()), **new}
     new = {stamp: now(), **new}

@@ -23,6 +23,11 @@ from sandbox.kube.controllers.placement import fits_labels, untolerated_taint
 from sandbox.kube.store import Event
 
 HASH = "controller-revision-hash"
+_GENERATION = "deprecated.daemonset.template.generation"
+_TOLERATED = {
+    "NoExecute": ("not-ready", "unreachable"),
+    "NoSchedule": ("disk-pressure", "memory-pressure", "pid-pressure", "unschedulable"),
+}
 
 
 class DaemonSets(Controller):
@@ -51,7 +56,9 @@ class DaemonSets(Controller):
         pods = {_node_of(p): p for p in self.owned(PODS, daemon_set) if is_active(p)}
         for node in sorted(nodes - pods.keys()):
             if not any(_node_of(p) == node and is_going(p) for p in self.owned(PODS, daemon_set)):
-                self.create(PODS, key[0], _pinned(pod_of(template, daemon_set, {HASH: mark}), node))
+                labels = {HASH: mark, "pod-template-generation": daemon_set["metadata"]["annotations"][_GENERATION]}
+                pod = self.create(PODS, key[0], _pinned(pod_of(template, daemon_set, labels), node))
+                self.record(daemon_set, "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}")
         for node in pods.keys() - nodes:
             self.delete(PODS, pods[node])
         self._replace_outdated(daemon_set, [p for node, p in pods.items() if node in nodes], mark)
@@ -89,8 +96,11 @@ def _takes(node: Obj, pod_spec: Obj) -> bool:
 
 def _with_tolerations(pod_spec: Obj) -> Obj:
     """A daemon runs also where a node is not ready or does not take other pods."""
-    names = ("not-ready", "unreachable", "disk-pressure", "memory-pressure", "pid-pressure", "unschedulable")
-    added = [{"key": f"node.kubernetes.io/{name}", "operator": "Exists"} for name in names]
+    added = [
+        {"key": f"node.kubernetes.io/{name}", "operator": "Exists", "effect": effect}
+        for effect, names in _TOLERATED.items()
+        for name in names
+    ]
     return {**pod_spec, "tolerations": [*(pod_spec.get("tolerations") or []), *added]}
 
 

@@ -139,7 +139,9 @@ class Deployments(Controller):
         conditions = list(had.get("conditions") or [])
         if deployment["spec"].get("paused"):
             conditions = with_condition(conditions, _PAUSED | {"lastUpdateTime": now()})
-        conditions = with_condition(conditions, _available(deployment, counts["availableReplicas"]))
+        available = _available(deployment, counts["availableReplicas"])
+        if not any(c["type"] == "Available" and c["status"] == available["status"] for c in conditions):
+            conditions = with_condition(conditions, available | {"lastUpdateTime": now()})
         if new and not deployment["spec"].get("paused"):
             conditions = self._progress(deployment, new, conditions, counts, moved=created or counts != before)
         status = {"observedGeneration": deployment["metadata"]["generation"], "conditions": conditions}

@@ -100,6 +100,11 @@ class Scheduler(Controller):
                 self.update(CLAIMS, {**claim, "metadata": meta})
         return not unbound
 
+    @property
+    def source(self) -> Obj:
+        """None: the scheduler tells its events by their newer kind."""
+        return {}
+
     def _bind(self, pod: Obj, node: str) -> None:
         namespace, name = key_of(pod)
         bound = self.update(PODS, {**pod, "spec": {**pod["spec"], "nodeName": node}})

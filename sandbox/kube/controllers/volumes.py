@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from sandbox.kube.admission import default_storage_class
 from sandbox.kube.apply import now
 from sandbox.kube.controllers.base import CLAIMS, PODS, VOLUMES, Controller, Obj, is_finished, is_going, key_of
-from sandbox.kube.controllers.placement import quantity
 from sandbox.kube.controllers.scheduler import SELECTED_NODE
 from sandbox.kube.objects import Objects
+from sandbox.kube.quantities import quantity
 from sandbox.kube.store import Event
 from sandbox.kube.strategy import CLAIM_PROTECTION, VOLUME_PROTECTION
 
@@ -165,7 +165,12 @@ class Volumes(Controller):
         reference["uid"] = claim["metadata"]["uid"]
         volume = self.update(VOLUMES, {**volume, "spec": {**volume["spec"], "claimRef": reference}})
         self._set_phase(volume, "Bound")
-        claim = self.update(CLAIMS, {**claim, "spec": {**claim["spec"], "volumeName": volume["metadata"]["name"]}})
+        told = {"pv.kubernetes.io/bind-completed": "yes"}
+        if not claim["spec"].get("volumeName"):
+            told["pv.kubernetes.io/bound-by-controller"] = "yes"
+        meta = {**claim["metadata"], "annotations": {**(claim["metadata"].get("annotations") or {}), **told}}
+        spec = {**claim["spec"], "volumeName": volume["metadata"]["name"]}
+        claim = self.update(CLAIMS, {**claim, "metadata": meta, "spec": spec})
         status = {
             "phase": "Bound",
             "accessModes": volume["spec"]["accessModes"],
