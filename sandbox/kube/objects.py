@@ -338,7 +338,10 @@ def _other_uid(resource: Resource, old: Obj, asked: str) -> StatusError:
 def _desired(resource: Resource, obj: Obj) -> Obj:
     """What a generation counts the changes of; an EndpointSlice's labels are a part of what it says."""
     said = {"labels": obj["metadata"].get("labels")} if resource.plural == "endpointslices" else {}
-    return {**said, **{k: v for k, v in obj.items() if k not in ("metadata", "status")}}
+    said |= {k: v for k, v in obj.items() if k not in ("metadata", "status")}
+    if resource.plural == "pods":
+        said["spec"] = {k: v for k, v in obj["spec"].items() if k != "nodeName"}  # binding a pod does not count
+    return said
 
 
 def _with_policy(resource: Resource, finalizers: list[str], options: Obj) -> list[str]:
