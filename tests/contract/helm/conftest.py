@@ -51,7 +51,12 @@ def namespace(api: httpx.Client) -> Iterator[str]:
 @pytest.fixture
 def names(kube: KubeAccess, namespace: str, tmp_path: Path) -> dict[str, str]:
     """What differs between two clusters without meaning anything."""
-    return {namespace: "<namespace>", kube.server: "<server>", str(tmp_path): "<tmp>"}
+    return {
+        namespace: "<namespace>",
+        f"{namespace}-made": "<namespace>-made",
+        kube.server: "<server>",
+        str(tmp_path): "<tmp>",
+    }
 
 
 @pytest.fixture(scope="session")

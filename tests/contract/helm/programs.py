@@ -18,11 +18,13 @@ from tests.contract.transcript import Transcript
 _DRAWN = "[bcdfghjklmnpqrstvwxz2456789]"
 _AGE = r"(?:[0-9]+[smhd])+"
 _VOLATILE = {
+    r"(?s)-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----": "<certificate>",
     r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} 20[0-9]{2}": "<time>",
     r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} 20[0-9]{2} [0-9:]{8} [+-][0-9]{4}": "<time>",
     rf"(?<=[a-z])-{_DRAWN}{{8,10}}-{_DRAWN}{{5}}\b": "-<hash>-<drawn>",
     rf"(?<=[a-z])-(?=[a-z]*[0-9]){_DRAWN}{{8,10}}\b": "-<hash>",
     rf"(?<=[a-z])-{_DRAWN}{{5}}\b(?!\.[a-z])": "-<drawn>",
+    r"(?<=controller-revision-hash[=:])\s?[a-z0-9]+\b": "<hash>",
     rf"(?<=pod-template-hash[=:])\s?{_DRAWN}{{8,10}}\b": "<hash>",
     r"(?<=\.)[0-9a-f]{16}\b": "<drawn>",
     r"\b3[0-2][0-9]{3}\b": "<node port>",
@@ -32,7 +34,12 @@ _VOLATILE = {
     r"\b[0-9]{1,3}\.[0-9]{2,}s\b": "<age>",
     r"(?m)^[EWI][0-9]{4} [0-9:.]+\s+[0-9]+ ": "<log> ",
 }
-_VOLATILE_KEYS = {"resourceVersion": "<version>", "pod-template-hash": "<hash>", "nodePort": "<node port>"}
+_VOLATILE_KEYS = {
+    "resourceVersion": "<version>",
+    "pod-template-hash": "<hash>",
+    "nodePort": "<node port>",
+    "controller-revision-hash": "<hash>",
+}
 
 
 @dataclass
