@@ -84,21 +84,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Which archives a test is run for, by the name of its argument."""
-    wanted: dict[str, Callable[[Given], bool]] = {
-        "chart": lambda each: True,
-        # Those that values are composed for, wherever they run.
-        "set_up": lambda each: each.is_set_up,
-        "gateway": lambda each: each.is_set_up and each.chart == "dask-gateway",
-        # Those that the sandbox has a chart of as well.
-        "twinned": lambda each: (each.chart, each.version) in sandboxs(),
-        # Those that the API's Kubernetes is in range of, and all others.
-        "fitting": lambda each: each.fits(kubernetes_version()),
-        "refused": lambda each: not each.fits(kubernetes_version()),
+    wanted: dict[str, tuple[str, Callable[[Given], bool]]] = {
+        "chart": ("", lambda each: True),
+        "set_up": ("of a version that values are composed for", lambda each: each.is_set_up),
+        "gateway": ("of such a dask-gateway", lambda each: each.is_set_up and each.chart == "dask-gateway"),
+        "twinned": ("of a version that the sandbox has", lambda each: (each.chart, each.version) in sandboxs()),
+        "fitting": ("for this Kubernetes", lambda each: each.fits(kubernetes_version())),
+        "refused": ("to be refused on this Kubernetes", lambda each: not each.fits(kubernetes_version())),
     }
-    for name, holds in wanted.items():
+    for name, (what, holds) in wanted.items():
         if name in metafunc.fixturenames:
-            chosen = [each for each in given() if holds(each)]
-            metafunc.parametrize(name, chosen, ids=[each.label for each in chosen])
+            chosen = [pytest.param(each, id=each.label) for each in given() if holds(each)]
+            none = pytest.param(None, id="none", marks=pytest.mark.skip(reason=f"the folder has no archive {what}"))
+            metafunc.parametrize(name, chosen or [none])
 
 
 @cache
