@@ -8,9 +8,11 @@ from itertools import chain
 from typing import Any
 
 from sandbox.kube.errors import invalid
+from sandbox.kube.service_rules import address_problems
 from sandbox.kube.store import Store
 
 NODE_PORTS = range(30000, 32768)
+_PORT_RANGE = "provided port is not in the valid range. The range of valid ports is 30000-32767"
 
 
 class ServiceAddresses:
@@ -49,19 +51,18 @@ class ServiceAddresses:
             spec["type"] == "LoadBalancer" and spec["allocateLoadBalancerNodePorts"]
         )
         if wants_ports:
-            self._assign_node_ports(spec, before)
+            self._assign_node_ports(service, before)
 
     def _check(self, service: dict[str, Any], address: str) -> None:
-        problem = None
-        try:
-            if ipaddress.ip_address(address) not in self._network:
-                problem = f"provided IP is not in the valid range. The range of valid IPs is {self._network}"
-        except ValueError:
-            problem = "must be a valid IP address"
+        told = f'spec.clusterIPs: Invalid value: ["{address}"]: '
+        if problems := address_problems([address]):
+            raise invalid("", "Service", service["metadata"]["name"], problems)
+        if ipaddress.ip_address(address) not in self._network:
+            why = f"failed to allocate IP {address}: the provided network does not match the current range"
+            raise self._refused(service, told + why)
         if address in self._used_ips():
-            problem = "failed to allocate IP: provided IP is already allocated"
-        if problem:
-            raise self._refused(service, f'spec.clusterIPs: Invalid value: ["{address}"]: {problem}')
+            why = f"failed to allocate IP {address}: provided IP is already allocated"
+            raise self._refused(service, told + why)
 
     def _refused(self, service: dict[str, Any], told: str) -> Exception:
         field, _, message = told.partition(": ")
@@ -80,11 +81,15 @@ class ServiceAddresses:
                 return address
         raise RuntimeError(f"service range {self._network} is used up")
 
-    def _assign_node_ports(self, spec: dict[str, Any], before: dict[str, Any]) -> None:
+    def _assign_node_ports(self, service: dict[str, Any], before: dict[str, Any]) -> None:
+        spec = service["spec"]
         had = {(p["port"], p["protocol"]): p.get("nodePort") for p in before.get("ports") or []}
         used = set(self._used_node_ports())
         for port in spec.get("ports") or []:
-            if not port.get("nodePort"):
+            if (asked := port.get("nodePort")) and asked not in NODE_PORTS:
+                field = f"spec.ports[{spec['ports'].index(port)}].nodePort"
+                raise self._refused(service, f"{field}: Invalid value: {asked}: {_PORT_RANGE}")
+            if not asked:
                 port["nodePort"] = had.get((port["port"], port["protocol"])) or self._free_node_port(used)
             used.add(port["nodePort"])
 

@@ -8,7 +8,7 @@ from sandbox.kube.addresses import ServiceAddresses
 from sandbox.kube.apply import now
 from sandbox.kube.errors import forbidden, not_found
 from sandbox.kube.kinds import Resource
-from sandbox.kube.pod_admission import give_token
+from sandbox.kube.pod_admission import give_priority, give_token
 from sandbox.kube.store import Store
 from sandbox.kube.strategy import CLAIM_PROTECTION, VOLUME_PROTECTION
 
@@ -51,6 +51,7 @@ class Admission:
             pass
         elif resource.key == ("", "pods"):
             give_token(self._store, obj)
+            give_priority(self._store, obj)
         elif resource.key == ("", "persistentvolumeclaims"):
             self._claim(obj)
         elif resource.key == ("", "persistentvolumes"):

@@ -6,6 +6,7 @@ The words are those of the real server's decoder, as far as its errors can be to
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,8 @@ Obj = dict[str, Any]
 _JSON, _YAML = "application/json", "application/yaml"
 _TAKEN = [_JSON, _YAML, protobuf.MEDIA_TYPE]
 _GO_TYPES = {"boolean": "bool", "number": "float64", "bytes": "[]uint8", "time": "string", "quantity": "string"}
+_NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=\s]")
+_QUANTITY = re.compile(r"([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)")
 _HEAD = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 
 
@@ -154,6 +157,10 @@ def _known(value: Any, told: Type, owner: str, path: str, plain: str, unknown: l
         _expect(value, list, told, owner, plain)
         return [_known(v, told.items, owner, f"{path}[{i}]", plain, unknown) for i, v in enumerate(value)]
     _expect(value, _PYTHON.get(told.kind, str), told, owner, plain)
+    if told.kind == "bytes" and (found := _NO_BASE64.search(value)):
+        raise TypeProblemError(f"illegal base64 data at input byte {found.start()}")
+    if told.kind == "quantity" and not _QUANTITY.fullmatch(str(value)):
+        raise TypeProblemError(f"quantities must match the regular expression '^{_QUANTITY.pattern}$'")
     return value
 
 

@@ -55,6 +55,11 @@ def dns_1035_problems(name: str) -> list[str]:
     return _problems(name, _DNS_1035, _DNS_1035_RULE, 63)
 
 
+def service_name_problems(name: str) -> list[str]:
+    """Of a Service's name."""
+    return ["must not contain dots"] if "." in name else dns_label_problems(name)
+
+
 def path_problems(name: str) -> list[str]:
     """Of a name that is taken as it comes, as roles' are."""
     if name in (".", ".."):
@@ -88,5 +93,6 @@ def config_key_problems(key: str) -> list[str]:
 
 
 def _problems(text: str, pattern: re.Pattern[str], rule: str, longest: int) -> list[str]:
-    told = [f"must be no more than {longest} bytes"] if len(text) > longest else []
+    unit = "characters" if longest == 253 else "bytes"
+    told = [f"must be no more than {longest} {unit}"] if len(text) > longest else []
     return told if pattern.fullmatch(text) else [*told, rule]

@@ -212,13 +212,7 @@ class Objects:
         meta = obj["metadata"] = {k: v for k, v in (obj.get("metadata") or {}).items() if v is not None}
         if not meta.get("name") and meta.get("generateName"):
             meta["name"] = meta["generateName"][:58] + random_suffix()
-        if not meta.get("name"):
-            raise invalid(
-                resource.group,
-                resource.kind,
-                "",
-                [("metadata.name", "Required value: name or generateName is required")],
-            )
+        meta.setdefault("name", "")
         if meta.pop("resourceVersion", None):
             raise StatusError(500, "", "resourceVersion should not be set on objects to be created")
         if resource.namespaced:

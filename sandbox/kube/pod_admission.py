@@ -23,7 +23,7 @@ def give_token(store: Store, pod: Obj) -> None:
         why = f'error looking up service account {meta["namespace"]}/{name}: serviceaccount "{name}" not found'
         raise forbidden("", "pods", meta["name"], why)
     wanted = spec.get("automountServiceAccountToken", account.get("automountServiceAccountToken", True))
-    containers = [*(spec.get("initContainers") or []), *spec["containers"]]
+    containers = [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
     lacking = [c for c in containers if not any(m["mountPath"] == PATH for m in c.get("volumeMounts") or [])]
     if account.get("imagePullSecrets") and not spec.get("imagePullSecrets"):
         spec["imagePullSecrets"] = account["imagePullSecrets"]
@@ -34,6 +34,17 @@ def give_token(store: Store, pod: Obj) -> None:
         mount = {"name": volume, "readOnly": True, "mountPath": PATH}
         container["volumeMounts"] = [*(container.get("volumeMounts") or []), mount]
     spec["volumes"] = [*(spec.get("volumes") or []), {"name": volume, "projected": _sources()}]
+
+
+def give_priority(store: Store, pod: Obj) -> None:
+    """A pod's priority is its class's; StatusError 403 where there is no such class."""
+    spec, name = pod["spec"], pod["spec"].get("priorityClassName")
+    if not name or name.startswith("system-"):
+        return
+    found = store.get("scheduling.k8s.io", "priorityclasses", "", name)
+    if found is None:
+        raise forbidden("", "pods", pod["metadata"]["name"], f"no PriorityClass with name {name} was found")
+    spec["priority"], spec["preemptionPolicy"] = found.get("value", 0), found["preemptionPolicy"]
 
 
 def _sources() -> Obj:

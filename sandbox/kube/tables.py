@@ -32,7 +32,9 @@ class Tabulator:
     def row(self, obj: Obj) -> Obj:
         """One object's row."""
         row: Obj = {"cells": [column.cell(obj) for column in self._columns]}
-        if self._include == "Object":
+        if self._include == "None":
+            row["object"] = None
+        elif self._include == "Object":
             row["object"] = obj
         elif self._include == "Metadata":
             row["object"] = partial(obj)

@@ -1,129 +1,134 @@
-"""The rules whose breach a chart or a client could run into; everything else is taken as it comes."""
+"""The rules of objects: those whose breach a chart or a client could run into. Everything else is taken as it comes."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 
-from sandbox.kube.errors import StatusError, bad_request, invalid
+from sandbox.kube import names
+from sandbox.kube.errors import Cause, bad_request, invalid
+from sandbox.kube.fixed import fixed_problems
 from sandbox.kube.kinds import Resource
+from sandbox.kube.pod_rules import pod_problems
 from sandbox.kube.selectors import matches_labels
+from sandbox.kube.service_rules import service_problems
+from sandbox.kube.small_rules import SMALL
 
 Obj = dict[str, Any]
-_NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
-_NAME_RULE = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
-    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-)
-_FIXED: dict[tuple[str, str], tuple[str, ...]] = {
-    ("", "persistentvolumeclaims"): ("spec.accessModes", "spec.storageClassName", "spec.volumeMode"),
-    ("", "secrets"): ("type",),
-    ("apps", "daemonsets"): ("spec.selector",),
-    ("apps", "deployments"): ("spec.selector",),
-    ("batch", "jobs"): ("spec.selector", "spec.completions", "spec.template"),
-    ("rbac.authorization.k8s.io", "clusterrolebindings"): ("roleRef",),
-    ("rbac.authorization.k8s.io", "rolebindings"): ("roleRef",),
-    ("storage.k8s.io", "storageclasses"): ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"),
-}
+_STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
+_WORKLOADS = ("deployments", "daemonsets", "replicasets")
 
 
 def check_shape(resource: Resource, obj: Any) -> None:
     """The body is an object of the kind that the path says; StatusError 400 otherwise."""
-    if not isinstance(obj, dict) or not isinstance(obj.get("metadata", {}), dict):
+    if not isinstance(obj, dict) or not isinstance(obj.get("metadata") or {}, dict):
         raise bad_request("the request body is not an object")
-    if (
-        obj.get("kind", resource.kind) != resource.kind
-        or obj.get("apiVersion", resource.group_version) != resource.group_version
-    ):
-        told = f"{obj.get('apiVersion')}, Kind={obj.get('kind')}"
-        raise bad_request(f"the object provided is unrecognized (must be of type {resource.kind}): got {told}")
 
 
 def validate(resource: Resource, obj: Obj, old: Obj | None) -> None:
     """StatusError 422 where the object breaks a rule that is held here."""
-    name = obj["metadata"]["name"]
-    causes = [] if old else _name_problems(resource, name)
-    causes += _label_problems(obj)
+    causes = metadata_problems(resource, obj)
     spec = obj.get("spec") or {}
-    if resource.key in (("apps", "deployments"), ("apps", "daemonsets"), ("apps", "replicasets")):
-        causes += _selector_problems(spec)
-    if resource.key == ("", "pods"):
-        causes += _container_problems(spec, "spec.")
-    elif "template" in spec and not resource.custom:
-        causes += _container_problems(spec["template"]["spec"], "spec.template.spec.")
-    if resource.key == ("", "services"):
-        causes += _service_problems(spec)
     if old:
-        causes += [(path, _fixed(obj, path)) for path in _FIXED.get(resource.key, ()) if _changed(old, obj, path)]
+        causes += fixed_problems(resource, obj, old)
+    if resource.custom:
+        pass
+    elif resource.group == "apps" and resource.plural in _WORKLOADS:
+        causes += _workload_problems(resource, spec)
+    elif resource.key == ("batch", "jobs"):
+        causes += _job_problems(spec)
+    elif resource.key == ("", "pods"):
+        causes += pod_problems(spec, "spec.")
+    elif resource.key == ("", "services"):
+        causes += service_problems(spec)
+    elif found := SMALL.get(resource.key):
+        causes += found(obj)
     if causes:
-        raise invalid(resource.group, resource.kind, name, causes)
+        raise invalid(resource.group, resource.kind, obj["metadata"]["name"], causes)
 
 
-def _name_problems(resource: Resource, name: str) -> list[tuple[str, str]]:
-    if resource.group == "rbac.authorization.k8s.io" or (_NAME.match(name) and len(name) <= 253):
-        return []
-    return [("metadata.name", f'Invalid value: "{name}": {_NAME_RULE}')]
-
-
-def _label_problems(obj: Obj) -> list[tuple[str, str]]:
-    causes = []
-    for field in ("labels", "annotations"):
-        for key, value in (obj["metadata"].get(field) or {}).items():
-            if not isinstance(value, str):
-                raise StatusError(
-                    400, "BadRequest", f"cannot unmarshal {key!r} in metadata.{field}: it must be a string"
-                )
-            if field == "labels" and len(value) > 63:
-                causes.append(("metadata.labels", f'Invalid value: "{value}": must be no more than 63 characters'))
+def metadata_problems(resource: Resource, obj: Obj) -> list[Cause]:
+    """What is wrong with names, labels, annotations, finalizers and owners."""
+    meta = obj["metadata"]
+    causes: list[Cause] = []
+    rule = _name_rule(resource)
+    if meta.get("generateName"):
+        told = rule(meta["generateName"].rstrip("-") + "a")
+        causes += [("metadata.generateName", f'Invalid value: "{meta["generateName"]}": {problem}') for problem in told]
+    if not meta.get("name"):
+        causes.append(("metadata.name", "Required value: name or generateName is required"))
+    else:
+        causes += [("metadata.name", f'Invalid value: "{meta["name"]}": {problem}') for problem in rule(meta["name"])]
+    for key, value in (meta.get("labels") or {}).items():
+        causes += _about("metadata.labels", key, names.qualified_name_problems(key))
+        causes += _about("metadata.labels", value, names.label_value_problems(value))
+    for key in meta.get("annotations") or {}:
+        causes += _about("metadata.annotations", key, names.qualified_name_problems(key.lower()))
+    for place, name in enumerate(meta.get("finalizers") or []):
+        if "/" not in name and name not in _STANDARD_FINALIZERS:
+            told = "name is neither a standard finalizer name nor is it fully qualified"
+            causes.append((f"metadata.finalizers[{place}]", f'Invalid value: "{name}": {told}'))
+    for owner in meta.get("ownerReferences") or []:
+        causes += _owner_problems(owner)
     return causes
 
 
-def _selector_problems(spec: Obj) -> list[tuple[str, str]]:
-    selector = spec.get("selector")
-    if not selector:
-        return [("spec.selector", "Required value")]
-    labels = spec["template"]["metadata"].get("labels") or {}
-    if matches_labels(selector, labels):
-        return []
-    told = orjson.dumps(labels).decode()
-    return [("spec.template.metadata.labels", f"Invalid value: {told}: `selector` does not match template `labels`")]
+def _about(field: str, value: str, problems: list[str]) -> list[Cause]:
+    return [(field, f'Invalid value: "{value}": {problem}') for problem in problems]
 
 
-def _container_problems(spec: Obj, prefix: str) -> list[tuple[str, str]]:
-    if not spec.get("containers"):
-        return [(f"{prefix}containers", "Required value")]
-    causes = []
-    for index, container in enumerate(spec["containers"]):
-        causes += [
-            (f"{prefix}containers[{index}].{f}", "Required value") for f in ("name", "image") if not container.get(f)
-        ]
+def _owner_problems(owner: Obj) -> list[Cause]:
+    empty = {"apiVersion": "version must not be empty"}
+    empty |= {"kind": "must not be empty", "name": "must not be empty", "uid": "must not be empty"}
+    return [
+        (f"metadata.ownerReferences.{field}", f'Invalid value: "": {told}')
+        for field, told in empty.items()
+        if not owner.get(field)
+    ]
+
+
+def _name_rule(resource: Resource) -> Callable[[str], list[str]]:
+    if resource.group == "rbac.authorization.k8s.io":
+        return names.path_problems
+    if resource.key == ("", "services"):
+        return names.service_name_problems
+    return names.dns_label_problems if resource.key == ("", "namespaces") else names.subdomain_problems
+
+
+def _workload_problems(resource: Resource, spec: Obj) -> list[Cause]:
+    causes: list[Cause] = []
+    selector, labels = spec.get("selector"), spec["template"]["metadata"].get("labels")
+    if (spec.get("replicas") or 0) < 0:
+        causes.append(("spec.replicas", f"Invalid value: {spec['replicas']}: must be greater than or equal to 0"))
+    strategy = spec.get("strategy") or {"type": "Recreate"}
+    if selector is None:
+        causes.append(("spec.selector", "Required value"))
+    elif not (selector.get("matchLabels") or selector.get("matchExpressions")):
+        kind = resource.kind.lower()
+        causes.append(("spec.selector", f"Invalid value: {{}}: empty selector is invalid for {kind}"))
+        selector = None if kind == "deployment" else selector
+    if (selector is None and spec.get("selector") is None) or (selector and not matches_labels(selector, labels)):
+        told = orjson.dumps(labels, option=orjson.OPT_SORT_KEYS).decode()
+        why = f"Invalid value: {told}: `selector` does not match template `labels`"
+        causes.append(("spec.template.metadata.labels", why))
+    if strategy["type"] not in ("Recreate", "RollingUpdate"):
+        told = f'{{"Type":"{strategy["type"]}","RollingUpdate":null}}'
+        why = f'Unsupported value: {told}: supported values: "Recreate", "RollingUpdate"'
+        causes.append(("spec.strategy", why))
+    causes += pod_problems(spec["template"]["spec"], "spec.template.spec.")
+    again = spec["template"]["spec"].get("restartPolicy", "Always")
+    if again != "Always":
+        why = f'Unsupported value: "{again}": supported values: "Always"'
+        causes.append(("spec.template.spec.restartPolicy", why))
     return causes
 
 
-def _service_problems(spec: Obj) -> list[tuple[str, str]]:
-    headless = spec.get("clusterIP") == "None" or spec["type"] == "ExternalName"
-    ports = spec.get("ports") or []
-    if not ports and not headless:
-        return [("spec.ports", "Required value")]
-    if len(ports) > 1:
-        return [(f"spec.ports[{i}].name", "Required value") for i, port in enumerate(ports) if not port.get("name")]
-    return []
-
-
-def _changed(old: Obj, new: Obj, path: str) -> bool:
-    before, after = _at(old, path), _at(new, path)
-    # A claim's class is set once by whoever finds the default; that is no change.
-    return before is not None and before != after
-
-
-def _fixed(obj: Obj, path: str) -> str:
-    return f"Invalid value: {orjson.dumps(_at(obj, path)).decode()}: field is immutable"
-
-
-def _at(obj: Any, path: str) -> Any:
-    for step in path.split("."):
-        obj = obj.get(step) if isinstance(obj, dict) else None
-    return obj
+def _job_problems(spec: Obj) -> list[Cause]:
+    template = spec["template"]["spec"]
+    causes = pod_problems(template, "spec.template.spec.")
+    if template.get("restartPolicy") == "Always":
+        why = 'Required value: valid values: "OnFailure", "Never"'
+        causes.append(("spec.template.spec.restartPolicy", why))
+    return causes
