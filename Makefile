@@ -43,7 +43,7 @@ test-contract: ## the sandbox against real services, where the environment names
 	$(BIN)/pytest tests/contract
 
 test-real: install ## the whole runbook on real services: MAGNUMHUB_TEST_CLOUD is a clouds.yaml entry (tests/real/conftest.py)
-	$(BIN)/pytest tests/real --disable-warnings
+	$(BIN)/pytest tests/real --disable-warnings --timeout 900
 
 test-matrix: ## kills, faults, repeats; PART=provision runs one part
 	$(BIN)/pytest -n 2 --dist loadfile tests/matrix $(if $(PART),-k $(PART))
