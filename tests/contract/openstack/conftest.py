@@ -15,6 +15,7 @@ from tests.contract.openstack import versions
 from tests.contract.openstack.cloud import Project, Told
 from tests.contract.openstack.magnum_side import built, magnum, magnum_names  # noqa: F401 (fixtures)
 from tests.contract.openstack.network import Network
+from tests.contract.openstack.servers import servers  # noqa: F401 (a fixture)
 from tests.contract.transcript import Transcript
 from tests.support.sandbox import running_sandbox
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from tests.contract.openstack.cloud import Answer, Project, Told
 
 FLOATING_IPS, PORTS = "/v2.0/floatingips", "/v2.0/ports"
 SOMETHING = "7d1a3b3e-0000-4000-8000-000000000000"
+"""An id that nothing has."""
+
+_MADE_MAX = 60
 
 
 @dataclass
@@ -46,6 +51,16 @@ class Network:
         made = next(iter(answer.body.values()))
         self._made.append(f"{path}/{made['id']}")
         return dict(answer.body)
+
+    def use_up(self) -> None:
+        """Make floating IPs until the quota has room for no more."""
+        path = f"/v2.0/quotas/{self.project.project_id}/details"
+        quota = self.project.call("neutron", "GET", path).body["quota"]["floatingip"]
+        more = quota["limit"] - quota["used"]
+        if not 0 <= more <= _MADE_MAX:
+            pytest.skip(f"{more} floating IPs would have to be made to use the quota up")
+        for _ in range(more):
+            self.floating_ip()
 
     def clean(self) -> None:
         """Take away what is left of what was made."""
