@@ -44,6 +44,7 @@ def _job(job: Obj) -> None:
     for prefix in ("", "batch.kubernetes.io/"):
         labels |= {f"{prefix}controller-uid": meta["uid"], f"{prefix}job-name": meta["name"]}
     spec["template"]["metadata"]["labels"] = labels
+    fill(meta, labels=dict(labels))
 
 
 def _namespace(namespace: Obj) -> None:

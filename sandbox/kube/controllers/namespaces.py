@@ -12,6 +12,11 @@ from sandbox.kube.store import Event
 ACCOUNTS = ("", "serviceaccounts")
 CONFIG_MAPS = ("", "configmaps")
 _ROOT_CA = "kube-root-ca.crt"
+_ROOT_CA_MEANS = (
+    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the "
+    "internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes "
+    "clusters."
+)
 
 
 class Namespaces(Controller):
@@ -44,7 +49,8 @@ class Namespaces(Controller):
         if self.get(ACCOUNTS, key, "default") is None:
             self.create(ACCOUNTS, key, {"metadata": {"name": "default"}})
         if self.get(CONFIG_MAPS, key, _ROOT_CA) is None:
-            self.create(CONFIG_MAPS, key, {"metadata": {"name": _ROOT_CA}, "data": {"ca.crt": self._ca_cert}})
+            meta = {"name": _ROOT_CA, "annotations": {"kubernetes.io/description": _ROOT_CA_MEANS}}
+            self.create(CONFIG_MAPS, key, {"metadata": meta, "data": {"ca.crt": self._ca_cert}})
 
     def _empty(self, namespace: Obj) -> None:
         name = namespace["metadata"]["name"]
