@@ -72,14 +72,13 @@ kind: Pod
 metadata: {name: pod, labels: {app: pod}}
 spec: {containers: [{name: first, image: "a:1"}, {name: second, image: "b:1"}]}
 """
-KINDS = ("deployment", "replicaset", "daemonset", "pod", "service", "configmap", "secret", "pvc", "job", "endpoints")
+KINDS = ("deployment", "replicaset", "daemonset", "pod", "service", "configmap", "secret", "pvc", "job")
 RESOURCES = {
     "configmaps",
     "daemonsets",
     "deployments",
     "events",
     "jobs",
-    "namespaces",
     "nodes",
     "persistentvolumeclaims",
     "persistentvolumes",
