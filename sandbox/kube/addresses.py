@@ -55,7 +55,7 @@ class ServiceAddresses:
 
     def _check(self, service: dict[str, Any], address: str) -> None:
         told = f'spec.clusterIPs: Invalid value: ["{address}"]: '
-        if problems := address_problems([address]):
+        if problems := address_problems(address, "spec.clusterIPs[0]"):
             raise invalid("", "Service", service["metadata"]["name"], problems)
         if ipaddress.ip_address(address) not in self._network:
             why = f"failed to allocate IP {address}: the provided network does not match the current range"

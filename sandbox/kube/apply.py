@@ -56,7 +56,8 @@ def with_owners(obj: Obj, owners: dict[Owner, set[Path]], before: Obj | None) ->
             entry |= {"subresource": subresource} if subresource else {}
         entries.append(entry)
     entries.sort(key=lambda e: (e["operation"], e.get("time", ""), e["manager"], e.get("subresource", "")))
-    return {**obj, "metadata": {**obj["metadata"], "managedFields": entries}}
+    meta = {key: value for key, value in obj["metadata"].items() if key != "managedFields"}
+    return {**obj, "metadata": meta | ({"managedFields": entries} if entries else {})}
 
 
 def now() -> str:
@@ -139,10 +140,18 @@ def merge_applied(live: Any, wanted: Any, told: Type) -> Any:
 
 
 def _merge_items(live: list[Obj], wanted: list[Obj], told: Type) -> list[Obj]:
-    """The order asked for, then what only the live object has."""
+    """The order asked for; what only the live object has keeps its place before what follows it there."""
     have = {item_step(item, told): item for item in live}
-    merged = [merge_applied(have.pop(item_step(item, told), {}), item, told.items) for item in wanted]
-    return merged + list(have.values())
+    asked = {item_step(item, told) for item in wanted}
+    left, merged = list(have), []
+    for item in wanted:
+        step = item_step(item, told)
+        while left and left[0] != step and left[0] not in asked:
+            merged.append(have[left.pop(0)])
+        if step in left:
+            left.remove(step)
+        merged.append(merge_applied(have.get(step, {}), item, told.items))
+    return merged + [have[step] for step in left]
 
 
 def _conflict(conflicts: dict[Owner, set[Path]], api_version: str) -> StatusError:

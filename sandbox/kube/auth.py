@@ -67,8 +67,6 @@ class Tokens:
         told: Obj = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "metadata": named, "spec": asked}
         kind = built_in("authentication.k8s.io", "v1", "TokenRequest")
         told = ownership.record_update(None, told, kind, manager, "token")
-        if not told["metadata"]["managedFields"]:
-            del told["metadata"]["managedFields"]
         stamp = datetime.fromtimestamp(claims["exp"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         bound = asked.get("boundObjectRef")
         spec = {"audiences": audiences, "expirationSeconds": lifetime_s, "boundObjectRef": bound}

@@ -274,7 +274,7 @@ def columns_of(resource: Resource, definition: Obj | None) -> list[Column]:
     for extra in version.get("additionalPrinterColumns") or []:
         if extra["type"] == "date":
             path = at(extra["jsonPath"].lstrip("."), None)
-            columns.append(Column(extra["name"], lambda o, p=path: age(p(o)), extra.get("priority", 0)))
+            columns.append(Column(extra["name"], lambda o, p=path: age(p(o)), extra.get("priority", 0), "date"))
         else:
             columns.append(
                 Column(extra["name"], at(extra["jsonPath"].lstrip(".")), extra.get("priority", 0), extra["type"])

@@ -129,6 +129,8 @@ def checked(obj: Obj, told: Type, resource: Resource, validation: str) -> Known:
     try:
         known = known_fields(obj, told)
     except TypeProblemError as error:
+        if resource.custom:  # its schema tells that, with all else
+            return Known(obj)
         raise bad_request(f"{cannot}{error}") from error
     if known.unknown and validation == "Strict":
         raise bad_request(cannot + known.problem)

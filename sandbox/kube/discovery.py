@@ -5,6 +5,8 @@ Without shortNames here kubectl says "the server doesn't have a resource type ns
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from itertools import groupby
 from typing import Any
@@ -144,6 +146,11 @@ def resources(kinds: Kinds, group: str, version: str) -> dict[str, Any]:
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": listed}
 
 
+def _storage_hash(r: Resource) -> str:
+    told = f"{r.group}/{r.version}/{r.kind}".encode()
+    return base64.b64encode(hashlib.sha256(told).digest()[:8]).decode()
+
+
 def _listed(r: Resource) -> list[dict[str, Any]]:
     own: dict[str, Any] = {"name": r.plural, "singularName": r.singular, "namespaced": r.namespaced, "kind": r.kind}
     own["verbs"] = list(r.verbs)
@@ -151,6 +158,8 @@ def _listed(r: Resource) -> list[dict[str, Any]]:
         own["shortNames"] = list(r.short_names)
     if r.categories:
         own["categories"] = list(r.categories)
+    if "get" in r.verbs:
+        own["storageVersionHash"] = _storage_hash(r)
     listed = [own]
     for sub in r.subresources:
         group, version, kind, verbs = _spoken(r, sub)

@@ -78,6 +78,8 @@ def invalid(group: str, kind: str, name: str, causes: list[Cause]) -> StatusErro
 
 
 def _reason(message: str) -> str:
+    if "in body must be of type" in message:
+        return "FieldValueTypeInvalid"
     return next((reason for start, reason in _REASONS.items() if message.startswith(start)), "FieldValueInvalid")
 
 

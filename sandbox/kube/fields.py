@@ -120,7 +120,9 @@ def _compare_presence(old: Any, new: Any, path: Path, found: Changes) -> None:
 
 def _counts(path: Path, subresource: str) -> bool:
     """Whether a write of this subresource makes an owner of that path."""
-    return path not in _UNOWNED and (path[:1] == ("f:status",)) == (subresource == "status")
+    if path in _UNOWNED:
+        return False
+    return path[0] in ("f:status", "f:metadata") if subresource == "status" else path[0] != "f:status"
 
 
 def encode(paths: Iterable[Path]) -> dict[str, Any]:

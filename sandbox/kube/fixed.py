@@ -28,7 +28,7 @@ _POD_MAY_CHANGE = (
 
 def fixed_problems(resource: Resource, obj: Obj, old: Obj) -> list[Cause]:
     """What has been changed that may not be; without the comparison of its own types that the real server adds."""
-    causes: list[Cause] = []
+    causes = _finalizer_problems(obj, old)
     if resource.key in (("", "configmaps"), ("", "secrets")) and old.get("immutable"):
         causes += _sealed_problems(obj, old)
     for path in _FIXED.get(resource.key, ()):
@@ -43,6 +43,16 @@ def fixed_problems(resource: Resource, obj: Obj, old: Obj) -> list[Cause]:
     if resource.key == ("", "pods") and _pod_shape(obj) != _pod_shape(old):
         causes.append(("spec", f"Forbidden: {_POD_MAY_CHANGE}"))
     return causes
+
+
+def _finalizer_problems(obj: Obj, old: Obj) -> list[Cause]:
+    had, has = (o["metadata"].get("finalizers") or [] for o in (old, obj))
+    added = [name for name in has if name not in had]
+    if "deletionTimestamp" not in old["metadata"] or not added:
+        return []
+    told = ", ".join(f'"{name}"' for name in added)
+    why = "no new finalizers can be added if the object is being deleted, found new finalizers"
+    return [("metadata.finalizers", f"Forbidden: {why} []string{{{told}}}")] * 2  # the real server tells it twice
 
 
 def _sealed_problems(obj: Obj, old: Obj) -> list[Cause]:

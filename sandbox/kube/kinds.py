@@ -6,15 +6,17 @@ A built-in resource is listed when somebody here acts on it or a chart carries i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from sandbox.kube.errors import NothingServedError, StatusError, no_such_path, qualified
 
+CUSTOM_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Resource:
     """One resource of one API version."""
 
@@ -28,7 +30,14 @@ class Resource:
     subresources: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ALL_VERBS
     custom: bool = False
-    schema: Any = None  # of a custom one: its type, as its definition says
+    schema: Any = field(default=None, compare=False)  # of a custom one, as its definition says
+
+    @cached_property
+    def described(self) -> Any:
+        """The type that the schema describes; None without one."""
+        from sandbox.kube.schemas import type_of_schema
+
+        return type_of_schema(self.schema, root=True) if self.schema else None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -118,7 +127,9 @@ def of_definition(definition: dict[str, Any]) -> list[Resource]:
             tuple(names.get("shortNames") or ()),
             tuple(names.get("categories") or ()),
             tuple(version.get("subresources") or ()),
+            verbs=CUSTOM_VERBS,
             custom=True,
+            schema=(version.get("schema") or {}).get("openAPIV3Schema"),
         )
         for version in spec["versions"]
         if version.get("served", True)

@@ -18,6 +18,7 @@ from sandbox.kube.defaults import set_defaults
 from sandbox.kube.errors import StatusError, already_exists, bad_request, conflict, invalid, not_found
 from sandbox.kube.generated import random_suffix
 from sandbox.kube.kinds import Kinds, Resource
+from sandbox.kube.schemas import set_schema_defaults
 from sandbox.kube.store import Event, Store
 from sandbox.kube.strategy import fill_in
 from sandbox.kube.types import completed, type_of
@@ -34,7 +35,16 @@ _KEPT = (
     "deletionGracePeriodSeconds",
     "generation",
 )
-_CREATED_BY_PUT = frozenset([("coordination.k8s.io", "leases")])
+_CREATED_BY_PUT = {
+    *(("", plural) for plural in ("endpoints", "events", "limitranges", "services")),
+    ("coordination.k8s.io", "leases"),
+    *(
+        ("rbac.authorization.k8s.io", f"{scope}{kind}")
+        for scope in ("", "cluster")
+        for kind in ("roles", "rolebindings")
+    ),
+}
+_FREE_BESIDE_STATUS = ("labels", "annotations", "finalizers")  # of the core kinds: written with their status, too
 _NO_GENERATION = frozenset({"", "coordination.k8s.io", "rbac.authorization.k8s.io", "storage.k8s.io"})
 
 
@@ -243,8 +253,9 @@ class Objects:
         if "managedFields" not in meta and "managedFields" in old_meta:
             meta["managedFields"] = old_meta["managedFields"]
         if subresource == "status":
-            owners = {"managedFields": meta["managedFields"]} if "managedFields" in meta else {}
-            return copied({**old, "metadata": {**old_meta, **owners}, "status": body.get("status") or {}})
+            free = ("managedFields", *(_FREE_BESIDE_STATUS if not resource.group else ()))
+            kept = {k: v for k, v in old_meta.items() if k not in free} | {k: meta[k] for k in free if k in meta}
+            return copied({**old, "metadata": kept, "status": body.get("status") or {}})
         new = {"kind": old["kind"], "apiVersion": old["apiVersion"], **body, "metadata": meta}
         if "status" in resource.subresources:
             new.pop("status", None)
@@ -261,6 +272,8 @@ class Objects:
             if obj["metadata"].get(field) == {}:
                 del obj["metadata"][field]
         set_defaults(*resource.key, obj)
+        if resource.schema:
+            set_schema_defaults(obj, resource.schema)
 
     def _finish(self, resource: Resource, obj: Obj, old: Obj | None) -> None:
         """What the server decides, then its rules."""
@@ -287,7 +300,8 @@ class Objects:
             return new
         meta = new["metadata"]
         if "deletionTimestamp" in meta and _is_gone(resource, new):
-            return self.store.remove(*resource.key, meta.get("namespace", ""), meta["name"])
+            gone = self.store.remove(*resource.key, meta.get("namespace", ""), meta["name"])
+            return {**new, "metadata": {**meta, "resourceVersion": gone["metadata"]["resourceVersion"]}}
         return self.store.put(*resource.key, new)
 
     def _check_preconditions(self, resource: Resource, obj: Obj, preconditions: Obj) -> None:

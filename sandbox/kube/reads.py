@@ -144,7 +144,9 @@ def match(request: Request, resource: Resource) -> Match:
 
 def list_of(resource: Resource, found: list[Obj], meta: Obj) -> Obj:
     """Objects as a list; those of the built-in kinds do not repeat what the list says."""
-    if not resource.custom:
+    if resource.custom:
+        meta = {"continue": "", **meta}
+    else:
         found = [{key: value for key, value in o.items() if key not in ("kind", "apiVersion")} for o in found]
     return {"kind": f"{resource.kind}List", "apiVersion": resource.group_version, "metadata": meta, "items": found}
 

@@ -37,8 +37,6 @@ class Reviews:
         meta = {**(body.get("metadata") or {}), **({"namespace": namespace} if namespace else {})}
         answered = {"kind": resource.kind, "apiVersion": resource.group_version, "metadata": meta, "spec": spec}
         told = ownership.record_update(None, answered, type_of(resource), manager, "")
-        if not told["metadata"]["managedFields"]:
-            told["metadata"].pop("managedFields")
         return {**told, "status": status}
 
     def _token(self, spec: Obj) -> Obj:

@@ -19,7 +19,7 @@ def scale_of(obj: Obj) -> Obj:
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {key: obj["metadata"][key] for key in named},
-        "spec": {"replicas": obj["spec"].get("replicas", 0)},
+        "spec": {"replicas": replicas} if (replicas := obj["spec"].get("replicas", 0)) else {},
         "status": {"replicas": obj["status"].get("replicas", 0), "selector": labels(obj["spec"]["selector"])},
     }
 

@@ -37,15 +37,24 @@ def service_problems(spec: Obj) -> list[Cause]:
     return causes
 
 
-def address_problems(addresses: list[str]) -> list[Cause]:
-    """What is wrong with the addresses asked for."""
-    found = []
-    for place, address in enumerate(addresses):
-        try:
-            ipaddress.ip_address("0.0.0.0" if address == "None" else address)
-        except ValueError:
-            found.append((f"spec.clusterIPs[{place}]", f'Invalid value: "{address}": {_IP_RULE}'))
-    return found
+def address_problems(address: str, field: str) -> list[Cause]:
+    """What is wrong with an address."""
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return [(field, f'Invalid value: "{address}": {_IP_RULE}')]
+    return []
+
+
+def service_status_problems(status: Obj) -> list[Cause]:
+    """What is wrong with what a load balancer tells."""
+    found = (status.get("loadBalancer") or {}).get("ingress") or []
+    addresses = [(place, ingress["ip"]) for place, ingress in enumerate(found) if ingress.get("ip")]
+    return [
+        problem
+        for place, address in addresses
+        for problem in address_problems(address, f"status.loadBalancer.ingress[{place}].ip")
+    ]
 
 
 def _port_problems(port: Obj, path: str, *, alone: bool, seen: list[str]) -> list[Cause]:

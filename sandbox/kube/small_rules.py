@@ -99,11 +99,19 @@ def _event(event: Obj) -> list[Cause]:
     return [("involvedObject.namespace", f'Invalid value: "{involved}": does not match event.namespace')]
 
 
+def _lease(lease: Obj) -> list[Cause]:
+    seconds = (lease.get("spec") or {}).get("leaseDurationSeconds")
+    if seconds is None or seconds > 0:
+        return []
+    return [("spec.leaseDurationSeconds", f"Invalid value: {seconds}: must be greater than 0")]
+
+
 SMALL: dict[tuple[str, str], Callable[[Obj], list[Cause]]] = {
     ("", "configmaps"): _keys,
     ("", "events"): _event,
     ("", "persistentvolumeclaims"): _claim,
     ("", "secrets"): _secret,
+    ("coordination.k8s.io", "leases"): _lease,
     ("networking.k8s.io", "networkpolicies"): _network_policy,
     ("rbac.authorization.k8s.io", "clusterrolebindings"): _cluster_binding,
     ("rbac.authorization.k8s.io", "rolebindings"): _binding,

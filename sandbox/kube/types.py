@@ -140,7 +140,7 @@ def custom() -> Type:
 def type_of(resource: Resource) -> Type:
     """The type of a resource's objects."""
     if resource.custom:
-        return resource.schema or custom()
+        return resource.described or custom()
     return built_in(resource.group, resource.version, resource.kind)
 
 

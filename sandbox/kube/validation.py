@@ -12,8 +12,9 @@ from sandbox.kube.errors import Cause, bad_request, invalid
 from sandbox.kube.fixed import fixed_problems
 from sandbox.kube.kinds import Resource
 from sandbox.kube.pod_rules import pod_problems
+from sandbox.kube.schemas import schema_problems
 from sandbox.kube.selectors import matches_labels
-from sandbox.kube.service_rules import service_problems
+from sandbox.kube.service_rules import service_problems, service_status_problems
 from sandbox.kube.small_rules import SMALL
 
 Obj = dict[str, Any]
@@ -34,7 +35,7 @@ def validate(resource: Resource, obj: Obj, old: Obj | None) -> None:
     if old:
         causes += fixed_problems(resource, obj, old)
     if resource.custom:
-        pass
+        causes += schema_problems(obj, resource.schema or {})
     elif resource.group == "apps" and resource.plural in _WORKLOADS:
         causes += _workload_problems(resource, spec)
     elif resource.key == ("batch", "jobs"):
@@ -42,7 +43,7 @@ def validate(resource: Resource, obj: Obj, old: Obj | None) -> None:
     elif resource.key == ("", "pods"):
         causes += pod_problems(spec, "spec.")
     elif resource.key == ("", "services"):
-        causes += service_problems(spec)
+        causes += service_problems(spec) + service_status_problems(obj.get("status") or {})
     elif found := SMALL.get(resource.key):
         causes += found(obj)
     if causes:

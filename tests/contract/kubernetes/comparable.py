@@ -40,6 +40,8 @@ def _field(name: str, value: Any, namespace: str) -> Any:
         return _COUNTED[name]
     if name == "managedFields":  # how often controllers have written by now is a matter of time
         value = [entry for entry in value if entry.get("manager") not in _CONTROLLERS]
+        # Their order hangs on their times, which are whole seconds.
+        value.sort(key=lambda e: (e.get("operation", ""), e.get("manager", ""), e.get("subresource", "")))
     if name == "cells":
         value = ["<age>" if isinstance(cell, str) and _AGE.fullmatch(cell) else cell for cell in value]
     if name in _HASHES and isinstance(value, str):
