@@ -108,6 +108,8 @@ def _built_in() -> list[Resource]:
         group_version, plural, kind, scope, short, categories, sub = (cell.strip() for cell in line.split("|"))
         group, _, version = group_version.rpartition("/")
         verbs = ("create",) if kind.endswith("Review") else ALL_VERBS
+        if kind == "Namespace":
+            verbs = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
         words = (tuple(cell.split()) for cell in (short, categories, sub))
         resources.append(Resource(group, version, plural, kind, scope == "N", *words, verbs=verbs))
     return resources

@@ -101,7 +101,8 @@ def longest(route: Route) -> int:
     return (3 if route.group else 2) + named + 3
 
 
-_EVERYWHERE = (401, 403)
+_UNKNOWN, _REFUSED = 401, 403
+_OPEN = tuple(f"get {path}" for path in ("/version", "/healthz", "/livez", "/readyz"))  # to everybody
 _BODY = (400, 415, 422)
 # Besides: 401 for a credential that is not known, 403 for what its user may not do, of every route.
 _ANSWERS: dict[str, tuple[int, ...]] = {
@@ -115,12 +116,12 @@ _ANSWERS: dict[str, tuple[int, ...]] = {
     "watch": (200, 400, 404, 422, 500),
     "create": (201, 404, 405, 409, 500, *_BODY),
     "update": (200, 201, 404, 405, 409, *_BODY),
-    "patch": (404, 405, 415),
+    "patch": (405, 415),
     "patch apply": (200, 201, 404, 405, 409, 500, 400, 422),
     "patch json": (200, 404, 405, 409, 400, 422),
     "patch merge": (200, 404, 405, 409, 400, 422),
     "patch strategic": (200, 404, 405, 409, 400, 415, 422),
-    "delete": (200, 404, 405, 409, 400, 422),
+    "delete": (200, 404, 409, 400, 422),
     "deletecollection": (200, 400, 404, 405, 422),
     "create review": (201, 400, 415, 422),
     "list review": (405,),
@@ -134,7 +135,7 @@ _ANSWERS: dict[str, tuple[int, ...]] = {
     "get scale": (200, 404),
     "update scale": (200, 404, 409),
     "patch merge scale": (200, 404),
-    "get log": (200, 400, 404, 500),
+    "get log": (200, 400, 404),
     "create binding": (201, 404, 409),
     "create token": (201, 404, 422),
     "update finalize": (200, 404, 409),
@@ -144,11 +145,12 @@ _ANSWERS: dict[str, tuple[int, ...]] = {
 
 def allowed(route: Route) -> tuple[int, ...]:
     """The statuses that a request may be answered with; where nothing is served under a name, there is only 404."""
-    return (*_ANSWERS.get(route.name, (404, 405)), *_EVERYWHERE)
+    return (*_ANSWERS.get(route.name, (404, 405)), _UNKNOWN, _REFUSED)
 
 
 def answers() -> Iterator[tuple[str, int]]:
     """(route, status): all that this API can answer."""
     for name, statuses in _ANSWERS.items():
-        for status in (*statuses, *_EVERYWHERE):
+        refused = () if name in _OPEN else (_REFUSED,)
+        for status in (*statuses, _UNKNOWN, *refused):
             yield name, status

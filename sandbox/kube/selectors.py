@@ -85,7 +85,7 @@ def _check_field(path: str, resource: Resource) -> None:
         return
     if resource.kind == "Job":
         raise bad_request(f'field label "{path}" not supported for Job')
-    if resource.key in _FIELDS:
+    if resource.key in _FIELDS or resource.custom:
         raise bad_request(f"field label not supported: {path}")
     known = ", ".join(f'"{name}"' for name in _METADATA)
     raise bad_request(f'"{path}" is not a known field selector: only {known}')

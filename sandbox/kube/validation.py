@@ -32,8 +32,6 @@ def validate(resource: Resource, obj: Obj, old: Obj | None) -> None:
     """StatusError 422 where the object breaks a rule that is held here."""
     causes = metadata_problems(resource, obj)
     spec = obj.get("spec") or {}
-    if old:
-        causes += fixed_problems(resource, obj, old)
     if resource.custom:
         causes += schema_problems(obj, resource.schema or {})
     elif resource.group == "apps" and resource.plural in _WORKLOADS:
@@ -46,6 +44,8 @@ def validate(resource: Resource, obj: Obj, old: Obj | None) -> None:
         causes += service_problems(spec) + service_status_problems(obj.get("status") or {})
     elif found := SMALL.get(resource.key):
         causes += found(obj)
+    if old:
+        causes += fixed_problems(resource, obj, old)
     if causes:
         raise invalid(resource.group, resource.kind, obj["metadata"]["name"], causes)
 

@@ -16,7 +16,7 @@ from sandbox.kube.decoding import (
     object_of,
     parsed,
 )
-from sandbox.kube.errors import StatusError, bad_request, conflict, invalid_patch, unsupported_patch
+from sandbox.kube.errors import StatusError, bad_request, conflict, invalid_patch, unsupported_media, unsupported_patch
 from sandbox.kube.kinds import Resource
 from sandbox.kube.objects import Objects
 from sandbox.kube.reads import Reads, list_of, match
@@ -144,7 +144,7 @@ class _Patch:
     def __init__(self, resource: Resource, content_type: str, raw: bytes) -> None:
         taken = [_JSON_PATCH, _MERGE] if resource.custom else [_JSON_PATCH, _MERGE, _STRATEGIC]
         if content_type not in taken:
-            raise unsupported_patch()
+            raise unsupported_media([*taken, options.APPLY]) if resource.custom else unsupported_patch()
         self._resource, self._kind, self._shown = resource, content_type, raw.decode(errors="replace")
         self._patch = _decoded(raw, list if content_type == _JSON_PATCH else dict)
 

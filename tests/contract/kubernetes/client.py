@@ -62,8 +62,8 @@ class Api:
         sent = {**(sent if content is not None else {"User-Agent": "contract/1"}), **(headers or {})}
         reply = (http or self.http).request(method, path, content=content, headers=sent)
         self.see(reply)
-        is_json = "json" in reply.headers.get("content-type", "")
-        return Answer(reply.status_code, reply.json() if is_json else reply.text, reply.headers)
+        body = reply.json() if reply.text.startswith("{") else reply.text
+        return Answer(reply.status_code, body, reply.headers)
 
     def see(self, reply: httpx.Response) -> None:
         """Take note of an answer."""

@@ -92,6 +92,36 @@ def test_an_unknown_token(told: Told) -> None:
             assert told.call("GET", path, http=stranger).status == 401
 
 
+_OPEN = ("/version", "/healthz", "/livez", "/readyz")
+_CLOSED = ("/api", "/api/v1", "/apis", "/apis/apps", "/apis/apps/v1", "/openapi/v3", "/openapi/v3/api/v1", "/nope")
+_POD, _WEB = "/api/v1/namespaces/default/pods/x", "/apis/apps/v1/namespaces/default/deployments/x"
+_REQUESTS: list[tuple[str, str, str | None]] = [
+    *(("GET", path, None) for path in _CLOSED),
+    *(("GET", f"/api/v1/pods{query}", None) for query in ("", "?watch=1")),
+    *(("GET", path, None) for path in (_POD, f"{_POD}/status", f"{_POD}/log", f"{_WEB}/scale")),
+    *(("POST", path, None) for path in ("/api/v1/namespaces/default/pods", f"{_POD}/binding", f"{_POD}/status")),
+    ("POST", "/api/v1/namespaces/default/serviceaccounts/x/token", None),
+    ("POST", f"{_REVIEWS}/tokenreviews", None),
+    ("GET", f"{_REVIEWS}/tokenreviews", None),
+    *(("PUT", path, None) for path in (_POD, f"{_POD}/status", f"{_WEB}/scale", "/api/v1/namespaces/x/finalize")),
+    *(("PATCH", path, kind) for path in (_POD, f"{_POD}/status") for kind in ("apply", "json", "merge", "strategic")),
+    *(("PATCH", path, kind) for path, kind in ((_POD, None), (f"{_WEB}/scale", "merge"))),
+    *(("DELETE", path, None) for path in (_POD, "/api/v1/namespaces/default/pods")),
+    ("OPTIONS", _POD, None),
+]
+
+
+def test_every_route_is_guarded(told: Told) -> None:
+    with asking(told.api, token="bad") as stranger, asking(told.api) as nobody:
+        for path in _OPEN:
+            assert told.api.call("GET", path, http=stranger).status == 401
+            assert told.api.call("GET", path, http=nobody).status == 200
+        for method, path, kind in _REQUESTS:
+            body = {} if method in ("POST", "PUT", "PATCH") else None
+            assert told.api.call(method, path, body, patch=kind, http=stranger).status == 401
+            assert told.api.call(method, path, body, patch=kind, http=nobody).status == 403
+
+
 def test_a_certificate_names_its_user(told: Told) -> None:
     if told.api.access.authority is None:
         pytest.skip("nobody here can sign certificates for somebody else's API")

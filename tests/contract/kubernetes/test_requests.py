@@ -180,6 +180,7 @@ NOT_SERVED = {
     "creating in no namespace": ("POST", "/api/v1/configmaps", 405),
     "deleting in all namespaces": ("DELETE", "/api/v1/configmaps", 405),
     "a version that is made": ("POST", "/version", 405),
+    "deleting what is not served": ("DELETE", "/apis/apps/v1/namespaces/default/nope", 404),
     "reviews that are listed": ("GET", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", 405),
     "options": ("OPTIONS", "{d}", 405),
 }
@@ -190,3 +191,14 @@ def test_not_served(told: Told, deployments: str, method: str, path: str, status
     body = {} if method in ("POST", "PUT", "PATCH") else None
     patch = "merge" if method == "PATCH" else None
     assert told.call(method, path.format(d=deployments), body, patch=patch).status == status
+
+
+@pytest.mark.parametrize("kind", ["apply", "json", "strategic", None])
+def test_all_are_not_patched(told: Told, deployments: str, kind: str | None) -> None:
+    assert told.call("PATCH", deployments, {}, patch=kind).status == 405
+
+
+def test_more_is_refused(told: Told, web: str) -> None:
+    assert told.call("PUT", web, _with(replicas=-1)).status == 422
+    nowhere = "/apis/apps/v1/namespaces/contract-none/deployments/web?fieldManager=x"
+    assert told.call("PATCH", nowhere, DEPLOYMENT, patch="apply").status == 404
