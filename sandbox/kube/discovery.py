@@ -147,7 +147,8 @@ def resources(kinds: Kinds, group: str, version: str) -> dict[str, Any]:
 
 
 def _storage_hash(r: Resource) -> str:
-    told = f"{r.group}/{r.version}/{r.kind}".encode()
+    version = "v1beta1" if r.kind == "CustomResourceDefinition" else r.version  # the one that is stored
+    told = f"{r.group}/{version}/{r.kind}".encode()
     return base64.b64encode(hashlib.sha256(told).digest()[:8]).decode()
 
 

@@ -192,7 +192,7 @@ def test_an_item_stays_while_somebody_else_owns_a_field_of_it() -> None:
     numbered = {**live, "spec": {"ports": [{**ports[0], "nodePort": 30000}, ports[1]]}}
     live = record_update(live, numbered, SERVICE, "other", "")
     after = apply(live, service(ports=ports[1:]), SERVICE, "helm", force=False, subresource="")
-    assert after["spec"]["ports"] == [{"name": "b", "port": 2}, {"port": 1, "nodePort": 30000}]
+    assert after["spec"]["ports"] == [{"port": 1, "nodePort": 30000}, {"name": "b", "port": 2}]
 
 
 def test_an_apply_that_changes_nothing_leaves_the_owners_alone() -> None:
