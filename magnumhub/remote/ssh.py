@@ -29,6 +29,7 @@ from magnumhub.remote.shell import Finished, checked, quoted
 _CONNECT_S = 15
 _KEEPALIVE_S = 10
 _DEAD_AFTER_S = 30
+_SETTLE_S = 1
 
 # paramiko logs tracebacks of errors that are raised as well; ours are told once.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
@@ -77,7 +78,7 @@ class SSHShell:
             result = connection.run(quoted("sh", "-c", command), hide=True, warn=True, in_stream=False)
         if result.exited == -1:
             # A server tells of a signal in a way that paramiko does not: both arrive as no exit code.
-            how = "the shell was killed" if connection.is_connected else "the connection broke"
+            how = "the connection broke" if is_broken(connection.transport) else "the shell was killed"
             raise TransientError(f"on {self.name}: {how} while running `{command}`")
         return checked(Finished(result.exited, result.stdout, result.stderr), command, self.name, check)
 
@@ -207,6 +208,12 @@ def wait_until_open(target: SSHTarget, *, deadline_s: float, report: Report) -> 
         return
     jump = fabric.Connection(target.jump_host, config=_no_config())
     reachability.wait_until_open(jump.host, jump.port, what="access.jump_host", deadline_s=deadline_s, report=report)
+
+
+def is_broken(transport: paramiko.Transport) -> bool:
+    """Whether a connection is over: its thread ends the channels first, and says so of itself some moments later."""
+    transport.join(_SETTLE_S)
+    return not transport.is_active()
 
 
 def _connect_failure(error: OSError) -> reachability.How:
