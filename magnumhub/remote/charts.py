@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -9,6 +10,7 @@ import tarfile
 import textwrap
 import time
 import uuid
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -163,6 +165,8 @@ def read_archive(content: bytes) -> ChartArchive:
         RefusedError: it is none.
     """
     try:
+        # To its end, where gzip's checksum stands: a truncated or damaged archive must not come as far as Helm.
+        gzip.decompress(content)
         with _opened(content) as archive:
             top = next(name for name in archive.getnames() if name.count("/") == 1 and name.endswith("/Chart.yaml"))
         chart = _yaml(_member(content, top) or b"")
@@ -174,9 +178,16 @@ def read_archive(content: bytes) -> ChartArchive:
             digest=_sha256(content),
             content=content,
         )
-    except (tarfile.TarError, StopIteration, yaml.YAMLError, KeyError, TypeError) as error:
-        raise RefusedError("this is no packed Helm chart", "give the address of a Helm repository") from error
+    except _NO_CHART as error:
+        why = textwrap.shorten(str(error) or "it has no Chart.yaml", 200, placeholder=" …")
+        raise RefusedError(f"this is no packed Helm chart: {why}", "give the address of a Helm repository") from error
 
+
+_NO_CHART = (
+    *(EOFError, OSError, zlib.error, tarfile.TarError),
+    *(StopIteration, yaml.YAMLError, UnicodeError, KeyError, TypeError),
+)
+"""What unpacking raises of something else, then what reading does."""
 
 # A real repository's index has 2 MB; libyaml reads it ten times as fast.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

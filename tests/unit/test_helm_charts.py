@@ -91,9 +91,22 @@ def test_a_schema_refuses_by_key_and_tells_no_value(values: dict[str, Any], told
     assert read_archive(packed(files)).refused(values) == told
 
 
-@pytest.mark.parametrize("content", [b"<html>not found</html>", packed({"readme": "no chart"})])
-def test_something_else_is_refused(content: bytes) -> None:
-    with pytest.raises(RefusedError, match="no packed Helm chart"):
+WHOLE = packed({"hub/Chart.yaml": "name: hub\nversion: 4.4.0\n", "hub/values.yaml": "hub: {tag: '1'}\n" * 9})
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"<html>not found</html>", "Not a gzipped file"),
+        (packed({"readme": "no chart"}), "it has no Chart.yaml"),
+        (packed({"hub/Chart.yaml": "version: 4.4.0\n"}), "'name'"),
+        (b"", "it has no Chart.yaml|empty file"),
+        *((WHOLE[:length], "ended before the end-of-stream marker") for length in (12, 60, len(WHOLE) - 1)),
+        (WHOLE[:-8] + bytes([WHOLE[-8] ^ 1]) + WHOLE[-7:], "CRC check failed"),
+    ],
+)
+def test_something_else_or_less_is_refused_with_the_reason(content: bytes, why: str) -> None:
+    with pytest.raises(RefusedError, match=f"no packed Helm chart: .*(?:{why})"):
         read_archive(content)
 
 
