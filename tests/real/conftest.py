@@ -3,9 +3,10 @@
     MAGNUMHUB_TEST_CLOUD    an entry of clouds.yaml (OS_CLIENT_CONFIG_FILE): a project that is empty
     MAGNUMHUB_TEST_SSH_KEY  the private key of the project's keypair `default`; without it ssh's own keys are tried
 
-Without the first nothing runs, and the run says so. The project's clusters need the sandbox's node and load balancer on
-their Kubernetes API (.ci/rig/cluster_hook.py), as the images that run here are the sandbox's. Whatever the tests made
-is deleted at their end; a project that is not empty before is not touched.
+Without the first nothing runs, and the run says so; with it, a run in which nothing ran is a failure. The project's
+clusters need the sandbox's node and load balancer on their Kubernetes API (.ci/rig/cluster_hook.py), as the images that
+run here are the sandbox's. Whatever the tests made is deleted at their end; a project that is not empty before is not
+touched.
 """
 
 from __future__ import annotations
@@ -40,6 +41,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"NOT RUN on real services: {CLOUD} is not set", red=True)
     for line in config.stash[REPORT]:
         terminalreporter.write_line(line)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get(CLOUD) and session.exitstatus == pytest.ExitCode.OK and not reporter.stats.get("passed"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")
