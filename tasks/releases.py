@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 from prefect import task
 
 from blocks.secrets import resolve
-from magnumhub.domain.compat import ChartChoice, ChartName, choose_chart
+from magnumhub.domain.chart_keys import ChartKeys
+from magnumhub.domain.compat import ChartChoice, ChartName, choose_chart, refuse_without_roles
 from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.ground import Ground
 from magnumhub.domain.redaction import redacted, without_secrets
@@ -99,7 +100,7 @@ def ensure_helm(site: Site, magnum_cluster: MagnumCluster, way: Way) -> Charts:
             jupyterhub=choose("jupyterhub", site.jupyterhub.chart),
             dask_gateway=choose("dask_gateway", site.dask_gateway.chart),
         )
-        check_schemas(site, chosen)
+        check_charts(site, _by_part(chosen))
         return chosen
 
 
@@ -107,8 +108,8 @@ def ensure_helm(site: Site, magnum_cluster: MagnumCluster, way: Way) -> Charts:
 def check_values(site: Site, ground: Ground) -> None:
     """Have the charts that the site pins judge Kubernetes and its values, before anything is made anywhere.
 
-    Safe to repeat: reads the charts only. A chart that is chosen by the cluster's Kubernetes is asked when that is
-    known, and before anything is installed.
+    Safe to repeat: reads these charts only. One that is not pinned stops nobody here: it is chosen by the cluster's
+    Kubernetes, or kept as it is installed, and asked before anything is installed.
 
     Raises:
         RefusedError: a chart is not to be had, does not run on this Kubernetes by its own word, or its schema refuses
@@ -118,26 +119,27 @@ def check_values(site: Site, ground: Ground) -> None:
     if not pinned:
         return
     with stage("values"):
-
-        def choose(part: Part) -> ChartChoice:
+        chosen = {}
+        for part in pinned:
             spec: ChartSpec = getattr(site, part).chart
             offered = charts.versions(spec.repo, _CHARTS[part], timeout_s=site.limits_s.api)
-            return choose_chart(
+            chosen[part] = choose_chart(
                 _CHARTS[part], offered, kubernetes_version=ground.kubernetes_version, wanted=spec.version
             )
+        check_charts(site, chosen)
 
-        check_schemas(site, Charts(jupyterhub=choose("jupyterhub"), dask_gateway=choose("dask_gateway")), pinned)
 
+def check_charts(site: Site, chosen: Mapping[Part, ChartChoice]) -> None:
+    """Have charts look at the site's values before anything is installed: their keys, and their schemas.
 
-def check_schemas(site: Site, chosen: Charts, parts: Sequence[Part] = tuple(_CHARTS)) -> None:
-    """Have the schemas of charts look at the site's values before anything is installed.
-
-    Safe to repeat: reads the charts only. What is made later (addresses, tokens) is stood in for.
+    Safe to repeat: reads these charts only. What is made later (addresses, tokens) is stood in for.
 
     Raises:
-        RefusedError: says every key that a schema refuses.
+        RefusedError: a chart lacks what the composed values are built on, or says every key that a schema refuses.
     """
     archives = _archives(site, chosen)
+    for part, archive in archives.items():
+        refuse_without_roles(_CHARTS[part], archive.keys())
     values = compose_values(
         site,
         addresses={
@@ -150,8 +152,7 @@ def check_schemas(site: Site, chosen: Charts, parts: Sequence[Part] = tuple(_CHA
         storage_class="standard",
     )
     refused: dict[str, list[str]] = {}
-    for part in parts:
-        archive = archives[part]
+    for part, archive in archives.items():
         if lines := archive.refused(getattr(values, part)):
             refused[f"{part}.values"] = [f"{archive.name} {archive.version}: {line}" for line in lines]
     if refused:
@@ -203,7 +204,7 @@ def ensure_installed(
     """
     with stage(part) as report, reached(site, magnum_cluster, way, report) as there:
         still_holding(site)
-        archives = _archives(site, chosen)
+        archives = _archives(site, _by_part(chosen))
         values = composed_values(site, there, addresses, archives, storage_class)
         # From here on, pods and services are quoted that were given the secrets.
         with without_secrets(values.secrets):
@@ -269,16 +270,22 @@ def _wait_for_address(
     return address
 
 
-def _archives(site: Site, chosen: Charts) -> dict[Part, charts.ChartArchive]:
-    specs: dict[Part, ChartSpec] = {part: getattr(site, part).chart for part in _CHARTS}
+def _by_part(chosen: Charts) -> dict[Part, ChartChoice]:
+    return {"jupyterhub": chosen.jupyterhub, "dask_gateway": chosen.dask_gateway}
+
+
+def _archives(site: Site, chosen: Mapping[Part, ChartChoice]) -> dict[Part, charts.ChartArchive]:
+    specs: dict[Part, ChartSpec] = {part: getattr(site, part).chart for part in chosen}
     return {
-        part: charts.fetch(spec.repo, _CHARTS[part], getattr(chosen, part).version, timeout_s=site.limits_s.api)
+        part: charts.fetch(spec.repo, _CHARTS[part], chosen[part].version, timeout_s=site.limits_s.api)
         for part, spec in specs.items()
     }
 
 
 def _pair(archives: Mapping[Part, charts.ChartArchive]) -> ChartPair:
-    return ChartPair(hub=archives["jupyterhub"].keys(), gateway=archives["dask_gateway"].keys())
+    # Each part's values are built on its own chart's keys alone: one that nobody looks at may have none.
+    keys = {part: archives[part].keys() if part in archives else ChartKeys("", own={}) for part in _CHARTS}
+    return ChartPair(hub=keys["jupyterhub"], gateway=keys["dask_gateway"])
 
 
 def _left_s(end_s: float) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from magnumhub.domain.chart_keys import ChartKeys
 from magnumhub.domain.compat_data import (
     CHARTS,
     FIRST_COMPOSED,
@@ -49,7 +50,7 @@ class ChartChoice(Result):
 class Range:
     """The Kubernetes versions a chart runs on, in words and as a test.
 
-    constraint: the chart's own, where the table lacks the chart.
+    constraint: the chart's own, where the table lacks the chart; it stands for the minimum then.
     """
 
     minimum: str
@@ -58,15 +59,16 @@ class Range:
     constraint: str | None = None
 
     def holds(self, kubernetes_version: str) -> bool | None:
+        version = version_of(minor_of(kubernetes_version))
+        if self.below is not None and version >= version_of(self.below):
+            return False
         if self.constraint is not None:
             return satisfies(kubernetes_version, self.constraint)
-        version = version_of(minor_of(kubernetes_version))
-        above = version >= version_of(self.minimum)
-        return above and (self.below is None or version < version_of(self.below))
+        return version >= version_of(self.minimum)
 
     def __str__(self) -> str:
         if self.constraint is not None:
-            return self.constraint
+            return self.constraint + (f" and below {self.below}" if self.below else "")
         if self.below is None:
             return f"{self.minimum} or newer"
         major, minor = version_of(self.below)
@@ -78,7 +80,13 @@ def kubernetes_range(chart: ChartName, version: str, kube_version: str | None = 
     line = _line_of(chart, version)
     if line is not None:
         return Range(line.kubernetes_min, line.kubernetes_below, line.why_below)
-    return Range("", constraint=kube_version) if kube_version else None
+    if kube_version is None:
+        return None
+    # A chart says of no Kubernetes that it is too new for it; a development version has what the release before it had.
+    older = None if is_release(version) else _line_before(chart, version)
+    if older is None:
+        return Range("", constraint=kube_version)
+    return Range("", older.kubernetes_below, older.why_below, constraint=kube_version)
 
 
 def app_version_of(chart: ChartName, version: str) -> str | None:
@@ -119,7 +127,7 @@ def judge(
     app = app_version or app_version_of(chart, version)
     called = f"{chart} chart {version}" + (f" ({_app_name(chart)} {app})" if app else "")
     runs_on = kubernetes_range(chart, version, kube_version)
-    if _is_too_old(chart, version):
+    if is_too_old(chart, version):
         summary = f"{called} runs on Kubernetes {runs_on}" if runs_on else called
         first = f"magnumhub sets up {FIRST_COMPOSED[chart]} and newer: {WHY_NONE_OLDER[chart]}"
         return [_finding("Unhealthy", f"{summary}; {first}", _way_out(chart, kubernetes_version))]
@@ -167,6 +175,26 @@ def choose_chart(
     )
 
 
+def refuse_without_roles(chart: ChartName, keys: ChartKeys) -> None:
+    """Refuse a hub's chart without roles, which its number does not tell where it is a development version.
+
+    Raises:
+        RefusedError: its notebooks could not reach the gateway, and the check could do nothing.
+    """
+    if chart == "jupyterhub" and not keys.knows("hub.loadRoles"):
+        first = f"magnumhub sets up {FIRST_COMPOSED[chart]} and newer: {WHY_NONE_OLDER[chart]}"
+        raise RefusedError(f"jupyterhub chart {keys.version} has no hub.loadRoles; {first}", _way_out(chart, None))
+
+
+def is_too_old(chart: ChartName, version: str) -> bool:
+    """Whether the composed values are for newer charts alone, on whichever Kubernetes."""
+    first, ours = version_of(FIRST_COMPOSED[chart]), version_of(version)
+    if chart == "dask-gateway" or ours >= first or is_release(version):
+        return ours < first
+    # What led from the last hub without roles to the first with them: the chart's keys tell, not its number.
+    return ours < max(version_of(known) for line in CHARTS[chart] for known in line.apps if version_of(known) < first)
+
+
 def judge_hub_singleuser(hub: str, singleuser: str, *, check: str = "versions") -> list[Finding]:
     """Whether a single-user server's JupyterHub goes with the hub's; the hub itself only writes a line into its log."""
     ours, theirs = version_of(hub), version_of(singleuser)
@@ -202,6 +230,16 @@ def _line_of(chart: ChartName, version: str) -> ChartLine | None:
     return next((line for line in CHARTS[chart] if version.removeprefix("v") in line.apps), None)
 
 
+def _line_before(chart: ChartName, version: str) -> ChartLine | None:
+    """The line of the newest known release that is older than this development version.
+
+    Both 2.0.0-0.dev and 2.0.0-beta.1 led up to 2.0.0, so that one is not older.
+    """
+    ours = version_of(version)
+    older = {version_of(known): line for line in CHARTS[chart] for known in line.apps if version_of(known) < ours}
+    return older[max(older)] if older else None
+
+
 def _newest_known(chart: ChartName, kubernetes_version: str, wanted: str) -> str | None:
     known = [version for line in CHARTS[chart] for version in line.apps]
     candidates = sorted(known, key=version_of, reverse=True) if wanted == NEWEST else [wanted]
@@ -211,11 +249,7 @@ def _newest_known(chart: ChartName, kubernetes_version: str, wanted: str) -> str
 def _runs(chart: ChartName, version: str, kubernetes_version: str) -> bool:
     runs_on = kubernetes_range(chart, version)
     fits = runs_on is None or runs_on.holds(kubernetes_version) is not False
-    return fits and not _is_too_old(chart, version)
-
-
-def _is_too_old(chart: ChartName, version: str) -> bool:
-    return version_of(version) < version_of(FIRST_COMPOSED[chart])
+    return fits and not is_too_old(chart, version)
 
 
 def _is_too_new(kubernetes_version: str, runs_on: Range) -> bool:

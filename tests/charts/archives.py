@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from magnumhub.domain.compat import ChartName, Range, kubernetes_range
-from magnumhub.domain.compat_data import FIRST_COMPOSED
+from magnumhub.domain.compat import ChartName, Range, is_too_old, kubernetes_range
 from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.versions import version_of
 from magnumhub.remote.charts import ChartArchive, read_archive
@@ -37,7 +36,8 @@ class Given:
     @property
     def is_set_up(self) -> bool:
         """Whether magnumhub composes values for charts of this age at all, on whichever Kubernetes."""
-        return version_of(self.version) >= version_of(FIRST_COMPOSED[self.chart])
+        has_roles = self.chart != "jupyterhub" or self.archive.keys().knows("hub.loadRoles")
+        return has_roles and not is_too_old(self.chart, self.version)
 
     @property
     def runs_on(self) -> Range | None:

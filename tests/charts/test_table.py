@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from magnumhub.domain.compat import ChartVersion, app_version_of, choose_chart, judge, kubernetes_range
+from magnumhub.domain.compat import (
+    ChartVersion,
+    app_version_of,
+    choose_chart,
+    is_too_old,
+    judge,
+    kubernetes_range,
+    refuse_without_roles,
+)
 from magnumhub.domain.compat_data import WHY_NONE_OLDER
 from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.versions import minor_of, version_of
@@ -41,19 +49,24 @@ def test_what_fits_is_chosen(fitting: Given, kubernetes: str) -> None:
 def test_what_does_not_fit_is_refused_before_anything_is_made(refused: Given, kubernetes: str) -> None:
     with pytest.raises(RefusedError) as error:
         choose_chart(refused.chart, [offered(refused)], kubernetes_version=kubernetes, wanted=refused.version)
+        refuse_without_roles(refused.chart, refused.archive.keys())
 
-    (finding,) = judge(
+    findings = judge(
         refused.chart,
         refused.version,
         app_version=refused.archive.app_version,
         kube_version=refused.archive.kube_version,
         kubernetes_version=kubernetes,
     )
+    if not findings:  # its number and its Kubernetes say nothing against it: its keys do
+        assert f"{refused.chart} chart {refused.version} has no hub.loadRoles" in error.value.message
+        return
+    (finding,) = findings
     assert (finding.check, finding.level, finding.category.value) == ("preflight", "Unhealthy", "compatibility")
     assert (error.value.message, error.value.hint) == (finding.summary, finding.remedy)
     assert f"{refused.chart} chart {refused.version}" in finding.summary
     assert "Move to chart" in finding.remedy
-    if refused.is_set_up:
+    if not is_too_old(refused.chart, refused.version):
         assert f"not on {kubernetes.removeprefix('v')}" in finding.summary
     else:
         assert f"and newer: {WHY_NONE_OLDER[refused.chart]}" in finding.summary

@@ -21,17 +21,18 @@ ENTRY = {"version": "4.4.0", "digest": hashlib.sha256(CHART).hexdigest(), "urls"
 
 
 class Repository:
-    """index: what it offers. asked: the paths that were asked for, in order."""
+    """index: what it offers. chart: every archive of it. asked: the paths that were asked for, in order."""
 
     def __init__(self) -> None:
         self.index: Any = {"entries": {"hub": [ENTRY]}}
+        self.chart = CHART
         self.asked: list[str] = []
         repository = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 repository.asked.append(self.path)
-                body = CHART if self.path.endswith(".tgz") else json.dumps(repository.index).encode()
+                body = repository.chart if self.path.endswith(".tgz") else json.dumps(repository.index).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from magnumhub.domain.chart_keys import ChartKeys
 from magnumhub.domain.compat import (
     ChartName,
     ChartVersion,
@@ -16,6 +17,7 @@ from magnumhub.domain.compat import (
     judge_hub_singleuser,
     known_pair,
     kubernetes_range,
+    refuse_without_roles,
 )
 from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.versions import satisfies, version_of
@@ -133,6 +135,73 @@ def test_a_chart_that_the_table_lacks_is_judged_by_itself() -> None:
     )
     assert level == "Unhealthy"
     assert summary == "jupyterhub chart 5.0.0 (hub 6.0.0) runs on Kubernetes >=1.32.0-0, not on 1.31.1"
+
+
+DEVELOPED: list[tuple[ChartName, str, str, str, list[str]]] = [
+    ("jupyterhub", "2.0.1-0.dev.git.6035", "1.26.4", ">=1.20.0-0", []),
+    (
+        "jupyterhub",
+        "2.0.1-0.dev.git.6035",
+        "1.27.0",
+        ">=1.20.0-0",
+        [
+            "jupyterhub chart 2.0.1-0.dev.git.6035 runs on Kubernetes >=1.20.0-0 and below 1.27, not on 1.27.0: "
+            "the chart's user scheduler 1.23 watches storage.k8s.io/v1beta1, which is gone since Kubernetes 1.27"
+        ],
+    ),
+    (
+        "jupyterhub",
+        "2.0.0-beta.1",
+        "1.25.0",
+        ">=1.20.0-0",
+        [
+            "jupyterhub chart 2.0.0-beta.1 runs on Kubernetes >=1.20.0-0 and below 1.25, not on 1.25.0: "
+            "the chart's user scheduler 1.19 watches policy/v1beta1, which is gone since Kubernetes 1.25"
+        ],
+    ),
+    ("jupyterhub", "1.2.1-0.dev.git.5000.habc", "1.22.0", ">=1.17.0-0", []),
+    (
+        "jupyterhub",
+        "1.1.5-0.dev.git.1.habc",
+        "1.22.0",
+        ">=1.17.0-0",
+        [
+            "jupyterhub chart 1.1.5-0.dev.git.1.habc runs on Kubernetes >=1.17.0-0 and below 1.25; "
+            "magnumhub sets up 2.0.0 and newer: older ones know no roles"
+        ],
+    ),
+    ("jupyterhub", "4.4.1-0.dev.git.1.habc", "1.36.3", ">=1.28.0-0", []),
+    (
+        "dask-gateway",
+        "0.9.1-0.dev.git.1.habc",
+        "1.21.0",
+        ">=1.20.0-0",
+        [
+            "dask-gateway chart 0.9.1-0.dev.git.1.habc runs on Kubernetes >=1.20.0-0 and below 1.22; "
+            "magnumhub sets up 2022.4.0 and newer: older ones use APIs that are gone since Kubernetes 1.22"
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("chart", "version", "kubernetes", "constraint", "summaries"), DEVELOPED)
+def test_a_development_version_has_what_the_release_before_it_had(
+    chart: ChartName, version: str, kubernetes: str, constraint: str, summaries: list[str]
+) -> None:
+    findings = judge(chart, version, kube_version=constraint, kubernetes_version=kubernetes)
+
+    assert [finding.summary for finding in findings] == summaries
+
+
+def test_a_hubs_chart_without_roles_is_refused_by_its_keys() -> None:
+    with pytest.raises(RefusedError) as refused:
+        refuse_without_roles("jupyterhub", ChartKeys("2.0.0-0.dev", own={"hub": {"config": {}}}))
+
+    assert refused.value.message == (
+        "jupyterhub chart 2.0.0-0.dev has no hub.loadRoles; magnumhub sets up 2.0.0 and newer: older ones know no roles"
+    )
+    refuse_without_roles("jupyterhub", ChartKeys("1.2.1-0.dev", own={"hub": {"loadRoles": {}}}))
+    refuse_without_roles("dask-gateway", ChartKeys("2026.3.0", own={}))
 
 
 @pytest.mark.parametrize("constraint", [None, "what it likes"])
