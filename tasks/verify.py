@@ -61,6 +61,7 @@ def verify_site(
             site,
             hub_url=where.jupyterhub,
             gateway_url=where.dask_gateway,
+            gateway_ports=gateway.ports,
             access=_hub_access(site, there),
             releases={HUB_RELEASE: hub.release, GATEWAY_RELEASE: gateway.release},
             full=full,

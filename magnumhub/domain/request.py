@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from magnumhub.domain.results import FloatingIP
 from magnumhub.domain.spec import Site
 from magnumhub.domain.values import value_at
+from magnumhub.domain.wiring_gateway import gateway_ports
 
 _WHY = {
     "master": "administration of the Kubernetes cluster by ssh, from our administrators' machines",
@@ -31,9 +32,7 @@ def request_ports(site: Site, role: str) -> list[int]:
     if role == "master":
         return [site.access.ssh_port]
     if role == "dask_gateway":
-        web = int(value_at(site.dask_gateway.values, "traefik.service.ports.web.port", _HTTP))
-        tcp = value_at(site.dask_gateway.values, "traefik.service.ports.tcp.port", "web")
-        return sorted({web} if tcp == "web" else {web, int(tcp)})
+        return sorted({*gateway_ports(site.dask_gateway.values).values()})
     service = value_at(site.jupyterhub.values, "proxy.service", {})
     ports = {int(extra["port"]) for extra in service.get("extraPorts") or () if "port" in extra}
     if not service.get("disableHttpPort"):

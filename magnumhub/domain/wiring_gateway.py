@@ -88,25 +88,30 @@ def with_our_code(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def gateway_inside(site: Site, values: Mapping[str, Any], service: str) -> Inside:
     """The gateway's addresses inside the cluster; its ports come from the merged values, as its Service's do."""
-    host = f"{service}.{site.dask_gateway.namespace}"
-    return Inside(f"http://{host}:{_web_port(values)}", f"gateway://{host}:{_tcp_port(values)}")
+    host, ports = f"{service}.{site.dask_gateway.namespace}", gateway_ports(values)
+    return Inside(f"http://{host}:{ports['web']}", f"gateway://{host}:{ports.get('tcp', ports['web'])}")
 
 
 def gateway_public(values: Mapping[str, Any], address: str) -> str:
     """The gateway as a browser sees it: what links to dashboards begin with."""
-    web = _web_port(values)
+    web = gateway_ports(values)["web"]
     return f"http://{address}{'' if web == 80 else f':{web}'}"
 
 
-def gateway_proxy(values: Mapping[str, Any], url: str) -> str:
-    """Where schedulers are reached from outside: beside the gateway's public URL, maybe at a port of their own."""
-    return f"gateway://{urlsplit(url).hostname}:{_tcp_port(values)}"
+def gateway_proxy(url: str, ports: Mapping[str, int]) -> str:
+    """Where schedulers are reached from outside: beside the gateway's public URL, maybe at a port of their own.
+
+    Args:
+        ports: of its Service by name, as Kubernetes says them.
+    """
+    public = urlsplit(url)
+    port = ports.get("tcp") or public.port or (443 if public.scheme == "https" else 80)
+    host = f"[{public.hostname}]" if ":" in (public.hostname or "") else public.hostname
+    return f"gateway://{host}:{port}"
 
 
-def _tcp_port(values: Mapping[str, Any]) -> int:
-    port = value_at(values, "traefik.service.ports.tcp.port", "web")
-    return _web_port(values) if port == "web" else int(port)
-
-
-def _web_port(values: Mapping[str, Any]) -> int:
-    return int(value_at(values, "traefik.service.ports.web.port", 80))
+def gateway_ports(values: Mapping[str, Any]) -> dict[str, int]:
+    """The ports of the gateway's Service by name: web, and tcp where schedulers have one of their own."""
+    web = int(value_at(values, "traefik.service.ports.web.port", 80))
+    tcp = value_at(values, "traefik.service.ports.tcp.port", "web")
+    return {"web": web} if tcp == "web" else {"web": web, "tcp": int(tcp)}

@@ -71,6 +71,7 @@ def verify(
     *,
     hub_url: str,
     gateway_url: str | None,
+    gateway_ports: Mapping[str, int],
     access: HubAccess,
     releases: Mapping[str, Release],
     full: bool,
@@ -82,11 +83,12 @@ def verify(
 
     Args:
         hub_url, gateway_url: scheme, address and port of the public Services; None = the gateway is not public.
+        gateway_ports: of the gateway's Service by name, as Kubernetes says them.
         releases: by name, what the cluster says is installed; versions that answer are held against it.
         full: log in, start a notebook server, compute on Dask; else only ask for health and versions.
     """
     started_at, start = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
-    run = _Verification(site, report, full=full)
+    run = _Verification(site, report, gateway_ports, full=full)
     with Hub(hub_url, timeout_s=run.timeout_s) as hub:
         run.check_hub(hub, releases.get("jupyterhub"))
         run.check_gateway(gateway_url, releases.get("dask-gateway"))
@@ -117,9 +119,10 @@ class _Open:
 class _Verification:
     """The checks of one run, in order, and what they found out for one another."""
 
-    def __init__(self, site: Site, report: Report, *, full: bool) -> None:
+    def __init__(self, site: Site, report: Report, gateway_ports: Mapping[str, int], *, full: bool) -> None:
         self.site = site
         self.report = report
+        self.gateway_ports = gateway_ports
         self.timeout_s = min(float(site.limits_s.api), _ANSWER_S)
         # What was installed just now may need a moment until its load balancer leads there.
         self.patience_s = float(site.limits_s.load_balancer) if full else self.timeout_s
@@ -232,7 +235,7 @@ class _Verification:
         reason = too_far(dask_program.installed_versions(), seen.scheduler or seen.client)
         if not reason:
             request, report = self._request(on_runner=True), self._reporter("runner")
-            proxy = gateway_proxy(self.site.dask_gateway.values, gateway_url)
+            proxy = gateway_proxy(gateway_url, self.gateway_ports)
             outcome = run_on_runner(request, address=gateway_url, proxy_address=proxy, token=token, report=report)
             # Where there was no notebook to ask, the site's versions are known only now.
             reason = too_far(outcome.versions.client, outcome.versions.scheduler) if outcome.failed else ""

@@ -62,6 +62,7 @@ class Working:
             load_site(self.sandbox.site()),
             hub_url=self.hub_url,
             gateway_url=self.gateway_url,
+            gateway_ports={},
             access=HubAccess(USER, password=self.password),
             releases={},
             full=True,

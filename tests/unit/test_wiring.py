@@ -350,15 +350,18 @@ def test_notebooks_follow_the_gateways_ports() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ports", "proxy"),
+    ("url", "ports", "proxy"),
     [
-        ({}, "gateway://192.0.2.11:80"),
-        ({"web": {"port": 8000}}, "gateway://192.0.2.11:8000"),
-        ({"web": {"port": 8000}, "tcp": {"port": 8786}}, "gateway://192.0.2.11:8786"),
+        ("http://192.0.2.11", {"web": 80}, "gateway://192.0.2.11:80"),
+        ("http://192.0.2.11:8000", {"web": 8000}, "gateway://192.0.2.11:8000"),
+        ("http://192.0.2.11:8000", {"web": 8000, "tcp": 8786}, "gateway://192.0.2.11:8786"),
+        ("https://dask.example.org", {"web": 80}, "gateway://dask.example.org:443"),
+        ("https://dask.example.org:8443", {"web": 80}, "gateway://dask.example.org:8443"),
+        ("http://[2001:db8::1]:8000", {"web": 8000}, "gateway://[2001:db8::1]:8000"),
     ],
 )
-def test_the_runner_follows_the_gateways_ports(ports: dict[str, Any], proxy: str) -> None:
-    assert gateway_proxy({"traefik": {"service": {"ports": ports}}}, "http://192.0.2.11:8000") == proxy
+def test_the_runner_follows_the_gateways_ports(url: str, ports: dict[str, int], proxy: str) -> None:
+    assert gateway_proxy(url, ports) == proxy
 
 
 def test_the_gateway_asks_the_hub_in_its_namespace() -> None:
