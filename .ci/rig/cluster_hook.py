@@ -84,11 +84,14 @@ def create(cluster: Cluster) -> str:
     """Start all that runs on the cluster's servers; the API's address."""
     for addresses in cluster.routed:
         subprocess.run(["ip", "route", "replace", "local", addresses, "dev", "lo"], check=True)
-    kubernetes = start_kubernetes(cluster)
+    log = cluster.folder / "kubernetes.log"
+    kubernetes = start_kubernetes(cluster, log)
     subnet_id, cpu, memory_gib = seen_in_cloud(cluster)
-    kubeconfig = Path(kubernetes.communicate()[0].split("\n")[-2])
-    if kubernetes.returncode:
-        sys.exit("the Kubernetes API did not start")
+    printed = kubernetes.communicate()[0].strip()
+    if kubernetes.returncode or not printed:
+        said = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        sys.exit(f"the Kubernetes API did not start ({kubernetes.returncode}): {'; '.join(said[-5:]) or 'no reason'}")
+    kubeconfig = Path(printed.splitlines()[-1])
     port = yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]["server"].rpartition(":")[2]
     put_on_master(kubeconfig)
     cluster.forwards("").write_text(json.dumps({os.environ["RIG_MASTER_ID"]: {"6443": f"127.0.0.1:{port}"}}))
@@ -119,8 +122,12 @@ def create(cluster: Cluster) -> str:
     return f"https://{floating}:6443" if floating else f"https://{cluster.master_address}:{port}"
 
 
-def start_kubernetes(cluster: Cluster) -> subprocess.Popen[str]:
-    """Begin to start the API, for clients on the master's addresses too; prints its kubeconfig's path in the end."""
+def start_kubernetes(cluster: Cluster, log: Path) -> subprocess.Popen[str]:
+    """Begin to start the API, for clients on the master's addresses too; prints its kubeconfig's path in the end.
+
+    Args:
+        log: for what it says of errors; a file, as the API may go on writing when the program that starts it has ended.
+    """
     services = cluster.part(SERVICES)
     names = [cluster.master_address, os.environ["RIG_MASTER_FLOATING_IP"], str(ipaddress.ip_network(services)[1])]
     stages = cluster.folder / "stages.yaml"
@@ -141,7 +148,8 @@ def start_kubernetes(cluster: Cluster) -> subprocess.Popen[str]:
         *(f"--san={name}" for name in names if name),
         *(f"--apiserver-arg={argument}" for argument in api_arguments),
     ]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    with log.open("wb") as errors:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
 
 
 def storage_stages(file: Path) -> str:
