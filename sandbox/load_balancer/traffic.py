@@ -50,7 +50,8 @@ class ToldInFile:
     def __init__(self, file: Path, source: str) -> None:
         self._file, self._source = file, source
         self._forwarders: dict[tuple[Balancer, int], Forwarder] = {}
-        self._written: dict[str, dict[str, str]] = {}
+        # Nothing yet: an earlier one may have left a file that leads to ports where nobody listens any more.
+        self._written: dict[str, dict[str, str]] | None = None
 
     async def apply(self, wanted: Wanted) -> None:
         """Listen for these VIPs, and tell it."""

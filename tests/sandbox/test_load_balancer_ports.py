@@ -130,3 +130,12 @@ def test_file_forgets_a_service_that_is_gone(pod: tuple[str, int], tmp_path: Pat
         assert set(json.loads(file.read_text())[VIP.vip_port_id]) == {"81"}
 
     asyncio.run(gone())
+
+
+def test_a_file_of_an_earlier_run_leads_nowhere_any_more(tmp_path: Path) -> None:
+    file = tmp_path / "forwards.json"
+    file.write_text('{"a-port": {"80": "127.0.0.1:1"}}')
+
+    asyncio.run(ToldInFile(file, "127.0.0.1").apply({}))
+
+    assert json.loads(file.read_text()) == {}
