@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
 from prefect import task
 
@@ -12,6 +13,7 @@ from magnumhub.domain.results import MagnumCluster
 from magnumhub.domain.spec import Site
 from magnumhub.kube.client import preload
 from magnumhub.openstack import clusters
+from magnumhub.openstack.cluster_rules import judge
 from tasks.policy import ACT, OBSERVE
 from tasks.progress import stage
 
@@ -44,8 +46,7 @@ def wait_for_cluster(site: Site, magnum_cluster: MagnumCluster) -> MagnumCluster
         FailedError: Magnum's reason and its faults, and those of the servers.
         DeadlineError: `cluster.create_timeout_min` is over; says what was last seen.
     """
-    # The stages after this one ask Kubernetes; here there is time to load its client.
-    threading.Thread(target=preload, name="preload", daemon=True).start()
+    preload_meanwhile(magnum_cluster)
     with stage("cluster wait") as report, cloud_of(site) as cloud:
         return clusters.wait(
             cloud.magnum,
@@ -54,3 +55,18 @@ def wait_for_cluster(site: Site, magnum_cluster: MagnumCluster) -> MagnumCluster
             deadline_s=site.cluster.create_timeout_min * 60,
             report=report,
         )
+
+
+def preload_meanwhile(magnum_cluster: MagnumCluster) -> threading.Thread | None:
+    """Load the Kubernetes client that the next stages need, where there is something to wait for in the meantime."""
+    if judge(magnum_cluster.status) != "building":
+        return None
+    thread = threading.Thread(target=_preload, name="preload", daemon=True)
+    thread.start()
+    return thread
+
+
+def _preload() -> None:
+    # Silent: the stage that needs the client loads it again, and tells why that fails.
+    with suppress(Exception):
+        preload()
