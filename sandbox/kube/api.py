@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import ssl
 
-from sandbox.kube import discovery, routes
-from sandbox.kube.auth import Tokens
-from sandbox.kube.decoding import checked, parsed
+from sandbox.kube import discovery, options, routes
+from sandbox.kube.auth import TOKEN_REQUEST, Tokens
 from sandbox.kube.errors import NothingServedError, StatusError, method_not_allowed, no_such_path
 from sandbox.kube.kinds import Kinds, Resource
 from sandbox.kube.logs import send_log
@@ -18,7 +17,6 @@ from sandbox.kube.reads import Reads
 from sandbox.kube.reviews import Reviews
 from sandbox.kube.routes import Route
 from sandbox.kube.scale import scale_of
-from sandbox.kube.types import built_in
 from sandbox.kube.web import Message, Receive, Request, Scope, Send, respond, respond_json
 from sandbox.kube.writes import Writes
 
@@ -49,7 +47,14 @@ class Api:
         """Answer one request."""
         request = Request(scope, receive)
         route = routes.route_of(request.method, request.path, request.query, request.content_type)
-        send = _claimed(send, route)
+        try:
+            await self._answer_or_refuse(request, _claimed(send, route), route)
+        except Exception as error:  # also an answer that the table does not have: no client is to take it for one
+            _log.exception("%s %s", request.method, request.path)
+            failure = StatusError(500, "InternalError", f"Internal error occurred: {error}")
+            await respond_json(send, failure.body(), 500)
+
+    async def _answer_or_refuse(self, request: Request, send: Send, route: Route) -> None:
         try:
             self._authorize(request, route)
             await self._answer(request, send, route)
@@ -57,10 +62,6 @@ class Api:
             await respond(send, b"404 page not found\n", 404, "text/plain; charset=utf-8")
         except StatusError as error:
             await respond_json(send, error.body(), error.code)
-        except Exception as error:
-            _log.exception("%s %s", request.method, request.path)
-            failure = StatusError(500, "InternalError", f"Internal error occurred: {error}")
-            await respond_json(send, failure.body(), 500)
 
     def _authorize(self, request: Request, route: Route) -> None:
         named = (route.group, route.resource, route.subresource, route.namespace, route.object_name)
@@ -75,16 +76,12 @@ class Api:
             await self._resource(request, send, route)
             return
         steps = request.path.strip("/").split("/")
-        if request.method not in ("GET", "HEAD"):
-            raise method_not_allowed()
-        if steps[0] in _HEALTH:
+        if len(steps) == 1 and steps[0] in _HEALTH:
             await respond(send, b"ok", kind="text/plain; charset=utf-8")
-        elif steps == ["version"]:
-            await respond_json(send, self._version)
         elif steps[:2] == ["openapi", "v3"]:
             await self._describe(request, send, "/".join(steps[2:]))
         else:
-            await self._discover(request, send, steps)
+            await self._discover(request, send, route, steps)
 
     async def _describe(self, request: Request, send: Send, name: str) -> None:
         if not name:
@@ -100,26 +97,32 @@ class Api:
         else:
             await respond(send, document, headers=headers)
 
-    async def _discover(self, request: Request, send: Send, steps: list[str]) -> None:
+    async def _discover(self, request: Request, send: Send, route: Route, steps: list[str]) -> None:
+        document = self._discovered(request, steps)
+        if route.name == routes.OTHERWISE:
+            raise method_not_allowed()
         wanted = discovery.AGGREGATED.search(request.accept)
         if steps in (["api"], ["apis"]) and wanted:
             document = discovery.aggregated(self._kinds, core=steps == ["api"], version=wanted[1])
             await respond_json(send, document, kind=f"application/json;{wanted[0]}")
-            return
+        else:
+            await respond_json(send, document)
+
+    def _discovered(self, request: Request, steps: list[str]) -> dict[str, object]:
         match steps:
+            case ["version"]:
+                return dict(self._version)
             case ["api"]:
-                document = discovery.core_versions(request.headers.get("host", ""))
+                return discovery.core_versions(request.headers.get("host", ""))
             case ["apis"]:
-                document = discovery.groups(self._kinds)
+                return discovery.groups(self._kinds)
             case ["api", version]:
-                document = discovery.resources(self._kinds, "", version)
+                return discovery.resources(self._kinds, "", version)
             case ["apis", group]:
-                document = discovery.group_info(self._kinds, group)
+                return discovery.group_info(self._kinds, group)
             case ["apis", group, version]:
-                document = discovery.resources(self._kinds, group, version)
-            case _:
-                raise NothingServedError
-        await respond_json(send, document)
+                return discovery.resources(self._kinds, group, version)
+        raise NothingServedError
 
     async def _resource(self, request: Request, send: Send, route: Route) -> None:
         resource = self._kinds.find(route.group, route.version, route.resource)
@@ -128,18 +131,20 @@ class Api:
             raise no_such_path()
         if route.namespace and not resource.namespaced and resource.plural != "namespaces":
             raise no_such_path()
+        if route.object_name and resource.namespaced and not namespace:
+            raise no_such_path()
+        if route.subresource and route.subresource not in resource.subresources:
+            raise no_such_path()
+        if route.name == routes.OTHERWISE:  # nothing is done that the table does not have
+            raise method_not_allowed()
         if "Review" in resource.kind:
             await self._review(request, send, resource, namespace)
         elif not route.object_name:
             await self._collection(request, send, resource, namespace)
-        elif resource.namespaced and not namespace:
-            raise no_such_path()
         elif not route.subresource:
             await self._object(request, send, resource, namespace, route.object_name)
-        elif route.subresource in resource.subresources:
-            await self._subresource(request, send, resource, namespace, route.object_name, route.subresource)
         else:
-            raise no_such_path()
+            await self._subresource(request, send, resource, namespace, route.object_name, route.subresource)
 
     async def _review(self, request: Request, send: Send, resource: Resource, namespace: str) -> None:
         if request.method != "POST":
@@ -196,11 +201,9 @@ class Api:
                 await self._writes.finalize(request, send, resource, name)
 
     async def _token(self, request: Request, send: Send, account: dict[str, object]) -> None:
-        asked = parsed(await request.body(), request.content_type) or {}
-        kind = built_in("authentication.k8s.io", "v1", "TokenRequest")
-        named = Resource("authentication.k8s.io", "v1", "", "TokenRequest", True)
-        known = checked(asked, kind, named, request.query.get("fieldValidation", ""))
-        await respond_json(send, self._tokens.request(account, known.value, request.manager), 201)
+        options.check_write(request)
+        asked, _ = await self._writes.body(request, TOKEN_REQUEST)
+        await respond_json(send, self._tokens.request(account, asked, request.manager), 201)
 
 
 def _claimed(send: Send, route: Route) -> Send:
@@ -208,8 +211,8 @@ def _claimed(send: Send, route: Route) -> Send:
 
     async def checked_send(message: Message) -> None:
         status = message.get("status")
-        if status is not None and status != 500 and status not in routes.allowed(route):
-            raise RuntimeError(f"{route.name} answers {status}: not in its table")
+        if status is not None and status not in routes.allowed(route):
+            raise RuntimeError(f"{route.name} answers {status}: that is not in its table, though it may be done")
         await send(message)
 
     return checked_send

@@ -51,7 +51,8 @@ def with_owners(obj: Obj, owners: dict[Owner, set[Path]], before: Obj | None) ->
         fields = encode(paths)
         entry = known.get(owner)
         if entry is None or entry.get("fieldsV1") != fields:
-            entry = {"manager": manager, "operation": operation, "apiVersion": obj["apiVersion"], "time": now()}
+            entry = {"manager": manager, "operation": operation, "apiVersion": obj["apiVersion"]}
+            entry |= {"time": now()} if subresource != "scale" else {}  # a real server forgets it there
             entry |= {"fieldsType": "FieldsV1", "fieldsV1": fields}
             entry |= {"subresource": subresource} if subresource else {}
         entries.append(entry)

@@ -16,13 +16,15 @@ import orjson
 
 from sandbox.kube import apply as ownership
 from sandbox.kube.errors import invalid, unauthorized
+from sandbox.kube.kinds import Resource
 from sandbox.kube.store import Store
-from sandbox.kube.types import built_in
+from sandbox.kube.types import type_of
 from sandbox.kube.web import ASGIApp, Receive, Scope, Send, respond_json
 
 Obj = dict[str, Any]
 ISSUER = "https://kubernetes.default.svc.cluster.local"
-_SHORTEST_S, _USUAL_S = 600, 3600
+_SHORTEST_S, _USUAL_S, _LONGEST_S = 600, 3600, 1 << 32
+TOKEN_REQUEST = Resource("authentication.k8s.io", "v1", "", "TokenRequest", True)
 _CREDENTIAL = "authentication.kubernetes.io/credential-id"
 
 
@@ -42,11 +44,12 @@ class Tokens:
         self._store = store
 
     def request(self, account: Obj, body: Obj, manager: str) -> Obj:
-        """Answer a TokenRequest for a ServiceAccount; StatusError 422 for a lifetime that is too short."""
+        """Answer a TokenRequest for a ServiceAccount; StatusError 422 for a lifetime that is too short or long."""
         meta, asked = account["metadata"], body.get("spec") or {}
         lifetime_s = asked.get("expirationSeconds") or _USUAL_S
-        if lifetime_s < _SHORTEST_S:
-            why = f"Invalid value: {lifetime_s}: may not specify a duration less than 10 minutes"
+        if not _SHORTEST_S <= lifetime_s <= _LONGEST_S:
+            beyond = "less than 10 minutes" if lifetime_s < _SHORTEST_S else "larger than 2^32 seconds"
+            why = f"Invalid value: {lifetime_s}: may not specify a duration {beyond}"
             raise invalid("authentication.k8s.io", "TokenRequest", "", [("spec.expirationSeconds", why)])
         audiences = asked.get("audiences") or [ISSUER]
         now_s = int(time.time())
@@ -65,8 +68,7 @@ class Tokens:
         }
         named = {key: meta[key] for key in ("name", "namespace", "uid", "creationTimestamp")}
         told: Obj = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "metadata": named, "spec": asked}
-        kind = built_in("authentication.k8s.io", "v1", "TokenRequest")
-        told = ownership.record_update(None, told, kind, manager, "token")
+        told = ownership.record_update(None, told, type_of(TOKEN_REQUEST), manager, "token")
         stamp = datetime.fromtimestamp(claims["exp"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         bound = asked.get("boundObjectRef")
         spec = {"audiences": audiences, "expirationSeconds": lifetime_s, "boundObjectRef": bound}

@@ -115,7 +115,8 @@ def core_versions(address: str) -> dict[str, Any]:
 
 def groups(kinds: Kinds) -> dict[str, Any]:
     """The old list at /apis."""
-    listed = [group_info(kinds, name) for name, _ in _versions(kinds, core=False)]
+    found = [group_info(kinds, name) for name, _ in _versions(kinds, core=False)]
+    listed = [{key: told[key] for key in ("name", "versions", "preferredVersion")} for told in found]
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.kube.cells import labels
-from sandbox.kube.errors import conflict
+from sandbox.kube.errors import conflict, invalid
 from sandbox.kube.kinds import Resource
 
 Obj = dict[str, Any]
@@ -25,8 +25,17 @@ def scale_of(obj: Obj) -> Obj:
 
 
 def apply_scale(obj: Obj, scale: Obj) -> Obj:
-    """The workload with the replicas that a Scale asks for."""
+    """The workload with the replicas that a Scale asks for; StatusError 409 or 422 where it cannot have them."""
     meta = obj["metadata"]
     if scale["metadata"].get("resourceVersion") not in (None, "", meta["resourceVersion"]):
         raise conflict("apps", obj["kind"].lower() + "s", meta["name"])
-    return {**obj, "spec": {**obj["spec"], "replicas": (scale.get("spec") or {}).get("replicas", 0)}}
+    return {**obj, "spec": {**obj["spec"], "replicas": replicas_of(scale)}}
+
+
+def replicas_of(scale: Obj) -> int:
+    """How many a Scale asks for; StatusError 422 for less than none."""
+    replicas = int((scale.get("spec") or {}).get("replicas") or 0)
+    if replicas < 0:
+        why = f"Invalid value: {replicas}: must be greater than or equal to 0"
+        raise invalid(SCALE.group, SCALE.kind, scale["metadata"]["name"], [("spec.replicas", why)])
+    return replicas

@@ -67,10 +67,9 @@ def metadata_problems(resource: Resource, obj: Obj) -> list[Cause]:
         causes += _about("metadata.labels", value, names.label_value_problems(value))
     for key in meta.get("annotations") or {}:
         causes += _about("metadata.annotations", key, names.qualified_name_problems(key.lower()))
-    for place, name in enumerate(meta.get("finalizers") or []):
-        if "/" not in name and name not in _STANDARD_FINALIZERS:
-            told = "name is neither a standard finalizer name nor is it fully qualified"
-            causes.append((f"metadata.finalizers[{place}]", f'Invalid value: "{name}": {told}'))
+    causes += _finalizer_problems("metadata.finalizers", meta.get("finalizers") or [])
+    if resource.key == ("", "namespaces"):
+        causes += _finalizer_problems("spec.finalizers", obj["spec"].get("finalizers") or [])
     for owner in meta.get("ownerReferences") or []:
         causes += _owner_problems(owner)
     return causes
@@ -78,6 +77,15 @@ def metadata_problems(resource: Resource, obj: Obj) -> list[Cause]:
 
 def _about(field: str, value: str, problems: list[str]) -> list[Cause]:
     return [(field, f'Invalid value: "{value}": {problem}') for problem in problems]
+
+
+def _finalizer_problems(field: str, finalizers: list[str]) -> list[Cause]:
+    told = "name is neither a standard finalizer name nor is it fully qualified"
+    return [
+        (f"{field}[{place}]", f'Invalid value: "{name}": {told}')
+        for place, name in enumerate(finalizers)
+        if "/" not in name and name not in _STANDARD_FINALIZERS
+    ]
 
 
 def _owner_problems(owner: Obj) -> list[Cause]:

@@ -20,7 +20,7 @@ from sandbox.kube.errors import StatusError, bad_request, conflict, invalid_patc
 from sandbox.kube.kinds import Resource
 from sandbox.kube.objects import Objects
 from sandbox.kube.reads import Reads, list_of, match
-from sandbox.kube.scale import SCALE, apply_scale, scale_of
+from sandbox.kube.scale import SCALE, apply_scale, replicas_of, scale_of
 from sandbox.kube.types import type_of
 from sandbox.kube.web import Request, Send, respond_json
 
@@ -28,6 +28,7 @@ Obj = dict[str, Any]
 _JSON_PATCH = "application/json-patch+json"
 _MERGE = "application/merge-patch+json"
 _STRATEGIC = "application/strategic-merge-patch+json"
+_BINDING = Resource("", "v1", "", "Binding", True)
 # Deleted at once, these are answered with the object, all others with a Status.
 _RETURNED_WHEN_GONE = {
     *(("", name) for name in ("persistentvolumeclaims", "persistentvolumes", "pods", "resourcequotas")),
@@ -68,6 +69,7 @@ class Writes:
         if request.method == "PUT":
             body, headers = await self.body(request, resource)
             _check_name(body, name)
+            _check_namespace(body, namespace)
             obj, created = self._objects.put(resource, namespace, name, body, **how)
         elif request.content_type == options.APPLY:
             body = _applied(await request.body(), resource)
@@ -89,34 +91,52 @@ class Writes:
     async def scale(self, request: Request, send: Send, resource: Resource, obj: Obj) -> None:
         """PUT or PATCH of how many there are to be."""
         options.check_write(request)
-        if request.method == "PUT":
-            wanted = object_of(await request.body(), request.content_type, SCALE, self._objects.kinds)
+        meta, raw = obj["metadata"], await request.body()
+        named = (resource, meta["namespace"], meta["name"])
+        if request.method == "PATCH" and request.content_type == options.APPLY:
+            wanted = _applied(raw, SCALE)
+            _check_name(wanted, meta["name"], may_lack=True)
+            head = {key: obj[key] for key in ("apiVersion", "kind")}
+            part = {**head, "metadata": {"name": meta["name"]}, "spec": {"replicas": replicas_of(wanted)}}
+            how: Obj = {"force": request.flag("force"), "dry_run": request.dry_run, "subresource": "scale"}
+            scaled, _ = self._objects.apply(*named, part, request.manager, **how)
         else:
-            patch = _Patch(SCALE, request.content_type, await request.body())
-            wanted = patch.applied(scale_of(obj), False)
-        meta = obj["metadata"]
-        told = apply_scale(obj, wanted)
-        scaled = self._objects.update(
-            resource, meta["namespace"], meta["name"], told, request.manager, "scale", dry_run=request.dry_run
-        )
+            if request.method == "PUT":
+                wanted, _ = await self.body(request, SCALE)
+                _check_namespace(wanted, meta["namespace"])
+            else:
+                wanted = _Patch(SCALE, request.content_type, raw).applied(scale_of(obj), False)
+            _check_name(wanted, meta["name"])
+            told = apply_scale(obj, wanted)
+            scaled = self._objects.update(*named, told, request.manager, "scale", dry_run=request.dry_run)
         await respond_json(send, scale_of(scaled))
 
     async def bind(self, request: Request, send: Send, resource: Resource, pod: Obj) -> None:
         """Tie a pod to a node, as a scheduler does."""
-        binding = parsed(await request.body(), request.content_type) or {}
-        name, node = pod["metadata"]["name"], binding["target"]["name"]
+        options.check_write(request)
+        binding, _ = await self.body(request, _BINDING)
+        name, node = pod["metadata"]["name"], (binding.get("target") or {}).get("name")
+        if (binding.get("metadata") or {}).get("name") != name:
+            raise bad_request("name in URL does not match name in Binding object")
+        if not node:
+            raise StatusError(500, "", "target.name: Required value")
         if pod["spec"].get("nodeName"):
             why = f'pod {name} is already assigned to node "{pod["spec"]["nodeName"]}"'
             raise conflict("", "pods/binding", name, why)
         bound = {**pod, "spec": {**pod["spec"], "nodeName": node}}
-        self._objects.update(resource, pod["metadata"]["namespace"], name, bound, request.manager)
+        self._objects.update(
+            resource, pod["metadata"]["namespace"], name, bound, request.manager, dry_run=request.dry_run
+        )
         answer = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
         await respond_json(send, answer, 201)
 
     async def finalize(self, request: Request, send: Send, resource: Resource, name: str) -> None:
         """Take a namespace's finalizers away."""
+        options.check_write(request)
         body, _ = await self.body(request, resource)
-        await respond_json(send, self._objects.update(resource, "", name, body, request.manager, "finalize"))
+        _check_name(body, name)
+        changed = self._objects.update(resource, "", name, body, request.manager, "finalize", dry_run=request.dry_run)
+        await respond_json(send, changed)
 
     async def delete(self, request: Request, send: Send, resource: Resource, namespace: str, name: str) -> None:
         """Take one object out."""
@@ -146,7 +166,7 @@ class _Patch:
         if content_type not in taken:
             raise unsupported_media([*taken, options.APPLY]) if resource.custom else unsupported_patch()
         self._resource, self._kind, self._shown = resource, content_type, raw.decode(errors="replace")
-        self._patch = _decoded(raw, list if content_type == _JSON_PATCH else dict)
+        self._patch = _decoded(raw, content_type)
 
     def applied(self, live: Obj, strict: bool) -> Obj:
         """What the patch makes of an object; StatusError 422 where that is none of the kind."""
@@ -168,7 +188,8 @@ class _Patch:
         return dict(known.value)
 
 
-def _decoded(raw: bytes, kind: type) -> Any:
+def _decoded(raw: bytes, content_type: str) -> Any:
+    kind = list if content_type == _JSON_PATCH else dict
     problem = json_problem(raw)
     if not problem:
         patch = orjson.loads(raw)
@@ -177,7 +198,7 @@ def _decoded(raw: bytes, kind: type) -> Any:
         wanted = "[]handlers.jsonPatchOp" if kind is list else "map[string]interface {}"
         found = "array" if isinstance(patch, list) else "object" if isinstance(patch, dict) else "string"
         problem = f"json: cannot unmarshal {found} into Go value of type {wanted}"
-    raise bad_request(f"error decoding patch: {problem}")
+    raise bad_request(problem if content_type == _STRATEGIC else f"error decoding patch: {problem}")
 
 
 def _applied(raw: bytes, resource: Resource) -> Obj:
@@ -206,6 +227,11 @@ def _check_name(body: Obj, name: str, *, may_lack: bool = False) -> None:
         raise bad_request(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
     if told and told != name:
         raise bad_request(f"the name of the object ({told}) does not match the name on the URL ({name})")
+
+
+def _check_namespace(body: Obj, namespace: str) -> None:
+    if (body.get("metadata") or {}).get("namespace") not in (None, "", namespace):
+        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
 
 
 def _success(resource: Resource, obj: Obj) -> Obj:

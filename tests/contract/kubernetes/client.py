@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from sandbox.kube.routes import route_of
+from sandbox.kube.routes import of_kind, route_of
 from tests.contract.evidence import Evidence
 from tests.contract.kubernetes.comparable import comparable
 from tests.contract.transcript import Transcript
@@ -70,6 +70,8 @@ class Api:
         sent = reply.request
         route = route_of(sent.method, sent.url.path, dict(sent.url.params), sent.headers.get("content-type", ""))
         self.evidence.add(self.side, SERVICE, route.name, reply.status_code)
+        if route.resource and not route.subresource:
+            self.evidence.add(self.side, SERVICE, of_kind(route.verb, route.group, route.resource), reply.status_code)
 
 
 @dataclass

@@ -14,7 +14,7 @@ import pytest
 
 from sandbox.kube.certificates import Authority
 from sandbox.openstack.certificates import make_ca
-from tests.contract.kubernetes.client import Api, Told
+from tests.contract.kubernetes.client import TYPES, Api, Told
 from tests.contract.kubernetes.waiting import until
 from tests.support.kube_api import client_tls
 
@@ -92,7 +92,8 @@ def test_an_unknown_token(told: Told) -> None:
             assert told.call("GET", path, http=stranger).status == 401
 
 
-_OPEN = ("/version", "/healthz", "/livez", "/readyz")
+_HEALTH = ("/healthz", "/livez", "/readyz")
+_OPEN = ("/version", *_HEALTH)
 _CLOSED = ("/api", "/api/v1", "/apis", "/apis/apps", "/apis/apps/v1", "/openapi/v3", "/openapi/v3/api/v1", "/nope")
 _POD, _WEB = "/api/v1/namespaces/default/pods/x", "/apis/apps/v1/namespaces/default/deployments/x"
 _REQUESTS: list[tuple[str, str, str | None]] = [
@@ -104,8 +105,8 @@ _REQUESTS: list[tuple[str, str, str | None]] = [
     ("POST", f"{_REVIEWS}/tokenreviews", None),
     ("GET", f"{_REVIEWS}/tokenreviews", None),
     *(("PUT", path, None) for path in (_POD, f"{_POD}/status", f"{_WEB}/scale", "/api/v1/namespaces/x/finalize")),
-    *(("PATCH", path, kind) for path in (_POD, f"{_POD}/status") for kind in ("apply", "json", "merge", "strategic")),
-    *(("PATCH", path, kind) for path, kind in ((_POD, None), (f"{_WEB}/scale", "merge"))),
+    *(("PATCH", path, kind) for path in (_POD, f"{_POD}/status", f"{_WEB}/scale") for kind in TYPES),
+    *(("PATCH", path, None) for path in (_POD, f"{_WEB}/scale")),
     *(("DELETE", path, None) for path in (_POD, "/api/v1/namespaces/default/pods")),
     ("OPTIONS", _POD, None),
 ]
@@ -116,6 +117,8 @@ def test_every_route_is_guarded(told: Told) -> None:
         for path in _OPEN:
             assert told.api.call("GET", path, http=stranger).status == 401
             assert told.api.call("GET", path, http=nobody).status == 200
+        for path in _HEALTH:
+            assert told.api.call("POST", path, http=nobody).status == 403
         for method, path, kind in _REQUESTS:
             body = {} if method in ("POST", "PUT", "PATCH") else None
             assert told.api.call(method, path, body, patch=kind, http=stranger).status == 401

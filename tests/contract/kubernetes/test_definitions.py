@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.contract.kubernetes.client import Api, Told
+from tests.contract.kubernetes.test_kinds import other_verbs
 from tests.contract.kubernetes.waiting import until
 
 Obj = dict[str, Any]
@@ -90,6 +91,8 @@ def test_definition(told: Told, things: str) -> None:
     until(lambda: told.api.call("GET", "/apis/contract.example.org").status == 200, 20, "discovery")
     told.call("GET", "/apis/contract.example.org")
     told.call("GET", "/apis/contract.example.org/v1")
+    other_verbs(told.api, DEFINITIONS, f"{DEFINITIONS}/{_NAME}")
+    assert told.api.call("PATCH", f"{DEFINITIONS}/{_NAME}", {}, patch="merge").status == 200
     told.call(
         "GET", DEFINITIONS + f"?fieldSelector=metadata.name%3D{_NAME}", headers={"Accept": TABLE}, leave=("rows",)
     )

@@ -67,9 +67,21 @@ def test_life(told: Told, collection: str, name: str, body: Obj) -> None:
     one = f"{collection}?fieldSelector=metadata.name%3D{name}"
     assert [item["metadata"]["name"] for item in told.api.call("GET", one).body["items"]] == [name]
     told.call("GET", one, headers={"Accept": TABLE}, leave=("rows",) if collection.endswith(BUSY) else ())
+    other_verbs(told.api, collection, path)
     told.call("DELETE", path, leave=_later(collection))
     until(lambda: told.api.call("GET", path).status == 404, 20, f"{name} is gone")
     assert told.call("GET", path).status == 404
+
+
+def other_verbs(api: Api, collection: str, path: str) -> None:
+    """What a life does not need, and every kind has to do as well."""
+    assert api.call("GET", path).status == 200
+    until(lambda: api.call("PUT", path, api.call("GET", path).body).status == 200, 10, "an update between others'")
+    with api.http.stream("GET", f"{collection}?watch=1") as answer:
+        api.see(answer)
+        assert answer.status_code == 200
+    expected = 405 if collection.endswith("/namespaces") else 200
+    assert api.call("DELETE", f"{collection}?labelSelector=no%3Dsuch").status == expected
 
 
 def test_apply(told: Told, collection: str, name: str, body: Obj) -> None:

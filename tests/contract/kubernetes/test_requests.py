@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.kubernetes.client import Told
+from tests.contract.kubernetes.client import Api, Told
 from tests.contract.kubernetes.samples import TEMPLATE
 
 DEPLOYMENT: dict[str, Any] = {
@@ -183,6 +183,20 @@ NOT_SERVED = {
     "deleting what is not served": ("DELETE", "/apis/apps/v1/namespaces/default/nope", 404),
     "reviews that are listed": ("GET", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", 405),
     "options": ("OPTIONS", "{d}", 405),
+    "options of what is not served": ("OPTIONS", "/apis/apps/v1/nope", 404),
+    "a trace": ("TRACE", "{d}", 405),
+    "the head of a list": ("HEAD", "{d}", 405),
+    "the head of an object": ("HEAD", "{d}/web", 405),
+    "the head of a status": ("HEAD", "{d}/web/status", 405),
+    "the head of the version": ("HEAD", "/version", 405),
+    "posting where nothing is": ("POST", "/nope", 404),
+    "posting to a group's version": ("POST", "/apis/apps/v1", 405),
+    "deleting a status": ("DELETE", "{d}/web/status", 405),
+    "deleting a scale": ("DELETE", "{d}/web/scale", 405),
+    "reading a binding": ("GET", "/api/v1/namespaces/default/pods/x/binding", 405),
+    "reading a token": ("GET", "/api/v1/namespaces/default/serviceaccounts/x/token", 405),
+    "reading a finalization": ("GET", "/api/v1/namespaces/default/finalize", 405),
+    "deleting all namespaces": ("DELETE", "/api/v1/namespaces", 405),
 }
 
 
@@ -191,6 +205,13 @@ def test_not_served(told: Told, deployments: str, method: str, path: str, status
     body = {} if method in ("POST", "PUT", "PATCH") else None
     patch = "merge" if method == "PATCH" else None
     assert told.call(method, path.format(d=deployments), body, patch=patch).status == status
+
+
+def test_whatever_the_method(api: Api) -> None:
+    """Some paths answer alike to whatever is asked of them."""
+    for path in ("/healthz", "/livez", "/readyz", "/apis", "/apis/apps", "/openapi/v3"):
+        for method in ("HEAD", "POST", "DELETE", "OPTIONS"):
+            assert api.call(method, path).status == 200
 
 
 @pytest.mark.parametrize("kind", ["apply", "json", "strategic", None])

@@ -1,4 +1,4 @@
-"""What hangs on an object's path: status, scale, binding, log, finalize; and Leases as locks."""
+"""What hangs on an object's path: status, binding, log, finalize; and Leases as locks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract.kubernetes.client import Told
-from tests.contract.kubernetes.samples import APP, CONTAINER, TEMPLATE
+from tests.contract.kubernetes.samples import CONTAINER
 from tests.contract.kubernetes.waiting import until
 
 LATER = ("metadata",)
@@ -65,24 +65,6 @@ def test_status_refused(told: Told, services: str, namespace: str) -> None:
     assert told.call("PATCH", f"{path}?fieldManager=x", {"status": {}}, patch="apply").status == 400
 
 
-def test_scale(told: Told, namespace: str) -> None:
-    deployments = f"/apis/apps/v1/namespaces/{namespace}/deployments"
-    spec = {"replicas": 0, "paused": True, "selector": {"matchLabels": APP}, "template": TEMPLATE}
-    told.api.call("POST", deployments, {"metadata": {"name": "web"}, "spec": spec})
-    path = f"{deployments}/web/scale"
-    live = told.call("GET", path).body
-    assert live["spec"] == {} and live["status"] == {"replicas": 0, "selector": "app=contract"}
-    assert told.call("PATCH", path, {"spec": {"replicas": 2}}, patch="merge").body["spec"] == {"replicas": 2}
-    assert told.api.call("GET", f"{deployments}/web").body["spec"]["replicas"] == 2
-    assert told.call("PUT", path, {**live, "spec": {"replicas": 1}}).status == 409
-    fresh = {**live, "metadata": {"name": "web", "namespace": namespace}, "spec": {"replicas": 1}}
-    assert told.call("PUT", path, fresh).body["spec"] == {"replicas": 1}
-    missing = f"{deployments}/none/scale"
-    assert told.call("GET", missing).status == 404
-    assert told.call("PUT", missing, {**fresh, "metadata": {"name": "none"}}).status == 404
-    assert told.call("PATCH", missing, {"spec": {"replicas": 2}}, patch="merge").status == 404
-
-
 @pytest.fixture
 def pods(told: Told, namespace: str) -> str:
     path = f"/api/v1/namespaces/{namespace}/pods"
@@ -109,6 +91,33 @@ def test_binding(told: Told, pods: str) -> None:
     assert told.call("POST", f"{pods}/none/binding", {**other, "target": {"name": "x"}}).status == 404
 
 
+# Bodies that no subresource takes: each of them is refused before anything is done.
+UNREADABLE: dict[str, tuple[dict[str, Any], int]] = {
+    "no JSON": ({"raw": b"{bad"}, 400),
+    "nothing": ({"raw": b""}, 400),
+    "a list": ({"body": []}, 400),
+    "another kind": ({"body": {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one"}}}, 400),
+    "text": ({"body": {}, "headers": {"Content-Type": "text/plain"}}, 415),
+}
+
+
+def _refuse_unreadable(told: Told, method: str, path: str) -> None:
+    for sent, status in UNREADABLE.values():
+        assert told.call(method, path, **sent).status == status
+    assert told.call(method, f"{path}?dryRun=bad", {"metadata": {"name": "one"}}).status == 422
+
+
+def test_binding_refused(told: Told, pods: str) -> None:
+    path, named = f"{pods}/one/binding", {"metadata": {"name": "one"}}
+    _refuse_unreadable(told, "POST", path)
+    assert told.call("POST", path, {"target": {"name": "n"}}).status == 400
+    assert told.call("POST", path, {**named, "target": "n"}).status == 400
+    assert told.call("POST", f"{path}?fieldValidation=Strict", {**named, "x": 1}).status == 400
+    for target in ({}, {"target": {"kind": "Node"}}):
+        assert told.call("POST", path, {**named, **target}).status == 500
+    assert "nodeName" not in told.api.call("GET", f"{pods}/one").body["spec"]
+
+
 def test_log(told: Told, pods: str) -> None:
     assert told.call("GET", f"{pods}/none/log").status == 404
     assert told.call("GET", f"{pods}/one/log?container=none").status == 400
@@ -133,6 +142,25 @@ def test_finalize(told: Told, namespace: str) -> None:
     assert told.api.call("DELETE", path).body["status"]["phase"] == "Terminating"
     until(lambda: told.api.call("GET", path).status == 404, 30, "the namespace is gone")
     assert told.call("PUT", f"{path}/finalize", kept).status == 404
+
+
+def test_finalize_refused(told: Told, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/finalize"
+    _refuse_unreadable(told, "PUT", path)
+    assert told.call("PUT", path, {"metadata": {}}).status == 400
+    assert told.call("PUT", path, {"metadata": {"name": "other"}}).status == 400
+    wrong = {"metadata": {"name": namespace}, "spec": {"finalizers": ["bad"]}}
+    assert told.call("PUT", path, wrong).status == 422
+
+
+def test_token_refused(told: Told, namespace: str) -> None:
+    accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
+    assert told.api.call("POST", accounts, {"metadata": {"name": "me"}}).status == 201
+    path = f"{accounts}/me/token"
+    _refuse_unreadable(told, "POST", path)
+    assert told.call("POST", path, {"spec": {"expirationSeconds": "x"}}).status == 400
+    assert told.call("POST", f"{path}?fieldValidation=Strict", {"x": 1}).status == 400
+    assert told.call("POST", path, {"spec": {"expirationSeconds": 1 << 33}}).status == 422
 
 
 def test_lease_is_a_lock(told: Told, namespace: str) -> None:
