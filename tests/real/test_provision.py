@@ -49,13 +49,13 @@ def kubectl(master: Master) -> Iterator[Kubectl]:
 def test_provision_ends_with_a_hub_that_computes(first: Run) -> None:
     assert first.exit_code == 0, first.stdout + first.stderr
     health = first.document["health"]
+    # A computation of the runner's own that failed or was skipped would be among them.
     assert (health["level"], health["findings"]) == ("Healthy", [])
     assert all(check["level"] == "Healthy" for check in health["checks"])
     benchmark = health["benchmark"]
     assert benchmark["from"] == "notebook"
     six_sigma = 6 / benchmark["array_size"]
     assert abs(benchmark["mean"]) < six_sigma
-    assert "verify: runner: " in first.stderr, "it has computed from the runner too, and there was no finding"
 
 
 def test_services_have_the_addresses_that_were_reserved(first: Run, project: Project, kubectl: Kubectl) -> None:
