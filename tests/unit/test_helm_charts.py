@@ -104,6 +104,7 @@ WHOLE = packed({"hub/Chart.yaml": "name: hub\nversion: 4.4.0\n", "hub/values.yam
         *((WHOLE[:length], "ended before the end-of-stream marker") for length in (12, 60, len(WHOLE) - 1)),
         (WHOLE[:-8] + bytes([WHOLE[-8] ^ 1]) + WHOLE[-7:], "CRC check failed"),
     ],
+    ids=["a page", "no chart", "no name", "nothing", "a head", "a part", "all but a byte", "a wrong sum"],
 )
 def test_something_else_or_less_is_refused_with_the_reason(content: bytes, why: str) -> None:
     with pytest.raises(RefusedError, match=f"no packed Helm chart: .*(?:{why})"):
