@@ -1,6 +1,6 @@
 """The same on both sides: a server with ssh, a client of it, a folder in its home.
 
-MAGNUMHUB_TEST_SSH      user@host:port of a real server, with MAGNUMHUB_TEST_SSH_KEY: a file with its private key.
+MAGNUMHUB_TEST_SSH      user@host:port of a real server, with MAGNUMHUB_TEST_SSH_SERVER_KEY: a file with its private key.
 Without them the real server is OpenSSH's sshd of this machine, started for the tests.
 """
 
@@ -48,7 +48,7 @@ def _server(side: str, folder: Path) -> SandboxServer | Sshd | GivenServer:
     if side == "sandbox":
         return SandboxServer(folder, Loop())
     if address := os.environ.get("MAGNUMHUB_TEST_SSH"):
-        return GivenServer(address, os.environ["MAGNUMHUB_TEST_SSH_KEY"])
+        return GivenServer(address, os.environ["MAGNUMHUB_TEST_SSH_SERVER_KEY"])
     program = executable()
     if program is None:
         pytest.skip("there is no sshd here, and MAGNUMHUB_TEST_SSH names no server")
