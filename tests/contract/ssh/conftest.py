@@ -1,6 +1,7 @@
 """The same on both sides: a server with ssh, a client of it, a folder in its home.
 
-MAGNUMHUB_TEST_SSH      user@host:port of a real server, with MAGNUMHUB_TEST_SSH_SERVER_KEY: a file with its private key.
+MAGNUMHUB_TEST_SSH             user@host:port of a real server
+MAGNUMHUB_TEST_SSH_SERVER_KEY  a file with the private key that it accepts
 Without them the real server is OpenSSH's sshd of this machine, started for the tests.
 """
 
