@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from tests.contract import claims
+from tests.contract import claims, versions
 from tests.contract.differences import ignored_fields, listed
-from tests.contract.evidence import Evidence, Tally, missing_suites, unseen
+from tests.contract.evidence import Evidence, Tally, contradicted, missing_suites, unseen
 from tests.contract.kube_side import kube  # noqa: F401 - a fixture
 from tests.contract.normalise import Normaliser
-from tests.contract.transcript import RECORDED, Transcript
+from tests.contract.transcript import Transcript, recorded_path
 
 HERE = Path(__file__).parent
 EVIDENCE, TALLY = pytest.StashKey[Evidence](), pytest.StashKey[Tally]()
@@ -32,6 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "not_recorded: all is asserted by value, there are no recorded answers")
     config.stash[EVIDENCE], config.stash[TALLY] = Evidence(), Tally()
 
 
@@ -54,12 +55,12 @@ def transcript(request: pytest.FixtureRequest, side: str, names: dict[str, str])
 
     `names` is the service's own fixture: what it calls things -> the name both sides use for them.
     """
-    module = request.node.path.relative_to(HERE).with_suffix("")
-    test = request.node.name.replace("[", "-").replace("]", "").replace(f"-{side}", "")
-    path = RECORDED / module.parent / module.name.removeprefix("test_") / f"{test.removeprefix('test_')}.json"
+    path = recorded_path(request.node.path.relative_to(HERE), request.node.name, side)
     kept = Transcript(path, ignored_fields(), Normaliser(names))
     yield kept
-    if request.node.stash.get(PASSED, False):
+    if request.node.get_closest_marker("not_recorded"):
+        assert not kept.exchanges, "answers are told that nothing is compared with"
+    elif request.node.stash.get(PASSED, False):
         kept.record() if request.config.getoption("--record") else kept.compare()
 
 
@@ -107,6 +108,10 @@ def _part_of(config: pytest.Config) -> bool:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.getoption("--record"):
+        for (folder, side), counts in session.config.stash[TALLY].outcomes.items():
+            if side == "real" and counts["passed"]:
+                versions.record(folder)
     if session.exitstatus == pytest.ExitCode.OK and _verdict(session.config):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -115,5 +120,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for (service, side), counts in sorted(config.stash[TALLY].outcomes.items()):
         told = ", ".join(f"{number} {outcome}" for outcome, number in counts.items() if number)
         terminalreporter.write_line(f"contract {service}, {side}: {told}")
+    for service, route, status in contradicted(config.stash[EVIDENCE].seen["real"], listed()):
+        terminalreporter.write_line(f"contract {service}: {route} {status} is listed as not seen, but it was")
     for wrong in _verdict(config):
         terminalreporter.write_line(f"contract {wrong}", red=True)

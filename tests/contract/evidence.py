@@ -28,6 +28,11 @@ def unseen(claims: set[Answer], seen: set[Answer], listed: list[Difference]) -> 
     return [answer for answer in missing if not any(difference.excuses(*answer) for difference in listed)]
 
 
+def contradicted(seen: set[Answer], listed: list[Difference]) -> list[Answer]:
+    """What is listed as an answer that need not be seen, and was seen."""
+    return sorted(answer for answer in seen if any(difference.excuses(*answer) for difference in listed))
+
+
 @dataclass
 class Tally:
     """How the tests of one service ended, by side: (service, side) -> outcome -> number."""

@@ -15,7 +15,7 @@ _NUMBERED = {
     "address": r"\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}\b",
 }
 _PLAIN = {
-    "time": r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9:]{4,6})?",
+    "time": r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?P<form>(?:\.[0-9]+)?(?:Z|[+-][0-9:]{4,6})?)",
     "token": r"\bgAAAAA[\w-]{20,}=*",
     "mac": r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b",
 }
@@ -53,11 +53,19 @@ class Normaliser:
         return _ANY.sub(self._placeholder, text)
 
     def _placeholder(self, found: re.Match[str]) -> str:
-        kind = found.lastgroup
+        kind = next(kind for kind in (*_PLAIN, *_NUMBERED) if found[kind])
+        if kind == "time":
+            return _time(found["form"])
         if kind in _PLAIN:
             return f"<{kind}>"
         number = sum(placeholder.startswith(f"<{kind} ") for placeholder in self._seen.values()) + 1
         return self._seen.setdefault(found[0], f"<{kind} {number}>")
+
+
+def _time(form: str) -> str:
+    """What follows the seconds stays seen, as clients have to read it; the usual `Z` alone needs no word."""
+    shown = re.sub(r"\.[0-9]+", ".0", form)
+    return "<time>" if shown == "Z" else f"<time {shown or 'without zone'}>"
 
 
 def without(value: Any, fields: list[str], path: str = "") -> Any:

@@ -16,6 +16,18 @@ from tests.contract.normalise import Normaliser, without
 RECORDED = Path(__file__).with_name("recorded")
 
 
+def recorded_path(module: Path, test: str, side: str) -> Path:
+    """Where the answers of one test are.
+
+    Args:
+        module: relative to this folder.
+        test: its name as pytest has it, with the parameters.
+    """
+    folder = module.with_suffix("").parent / module.stem.removeprefix("test_")
+    name = test.replace("[", "-").replace("]", "").replace(f"-{side}", "").replace("/", "_").removeprefix("test_")
+    return RECORDED / folder / f"{name}.json"
+
+
 @dataclass
 class Transcript:
     """The exchanges of one test, in their order.
@@ -38,13 +50,13 @@ class Transcript:
 
     def record(self) -> None:
         """Keep the answers of this run as the recorded ones."""
+        assert self.exchanges, _NOTHING
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.write_text(_text(self.exchanges) + "\n")
 
     def compare(self) -> None:
         """Assert that the answers of this run are the recorded ones, but for the listed differences."""
-        if not self.exchanges:
-            return
+        assert self.exchanges, _NOTHING
         assert self.path.is_file(), f"{self.path.name} was never recorded: python -m tests.contract.record"
         recorded = _text(self._comparable(json.loads(self.path.read_text())))
         seen = _text(self._comparable(self.exchanges))
@@ -54,6 +66,9 @@ class Transcript:
 
     def _comparable(self, exchanges: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [without(exchange, self.ignored.get(exchange["service"], [])) for exchange in exchanges]
+
+
+_NOTHING = "this test told nothing that could be compared: @pytest.mark.not_recorded, if that is meant"
 
 
 def _text(exchanges: list[dict[str, Any]]) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.contract import differences
+from tests.contract import claims, differences
 from tests.contract.differences import Difference
-from tests.contract.evidence import missing_suites, unseen
+from tests.contract.evidence import contradicted, missing_suites, unseen
 from tests.contract.normalise import Normaliser, without
-from tests.contract.transcript import Transcript
+from tests.contract.transcript import RECORDED, Transcript, recorded_path
 
 ID, OTHER = "7d1a3b3e-1111-4000-8000-000000000001", "7d1a3b3e222240008000000000000002"
 
@@ -20,9 +22,17 @@ def test_an_id_keeps_its_number() -> None:
     assert told == {"id": "<id 1>", "message": "port <id 2> of <id 1> is gone"}
 
 
-@pytest.mark.parametrize("text", ["2026-11-25T18:30:41Z", "2026-11-25T18:30:41.123456", "2026-11-25 18:30:41+00:00"])
-def test_times_are_all_one(text: str) -> None:
-    assert Normaliser({}).text(f"at {text}") == "at <time>"
+@pytest.mark.parametrize(
+    ("end", "shown"),
+    [
+        ("Z", "<time>"),
+        ("", "<time without zone>"),
+        (".123456Z", "<time .0Z>"),
+        ("+00:00", "<time +00:00>"),
+    ],
+)
+def test_times_are_one_but_for_their_form(end: str, shown: str) -> None:
+    assert Normaliser({}).text(f"at 2026-11-25T18:30:41{end}") == f"at {shown}"
 
 
 def test_addresses_are_told_apart_and_macs_are_not() -> None:
@@ -90,6 +100,49 @@ def test_an_answer_that_was_never_recorded_is_not_equal(tmp_path: Path) -> None:
     told.add("nova", "GET /", status=200)
     with pytest.raises(AssertionError, match="never recorded"):
         told.compare()
+
+
+def test_a_transcript_of_nothing_is_not_equal(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="nothing"):
+        Transcript(tmp_path / "none.json", {}, Normaliser({})).compare()
+
+
+def test_a_recording_s_file_is_called_as_its_test() -> None:
+    path = recorded_path(Path("nova/test_pages.py"), "test_of[real-a/b]", "real")
+    assert path == RECORDED / "nova" / "pages" / "of-a_b.json"
+
+
+def test_every_recording_belongs_to_a_test() -> None:
+    collect = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--collect-only",
+        "-q",
+        "-o",
+        "addopts=",
+        "-p",
+        "no:cacheprovider",
+        str(RECORDED.parent),
+    ]
+    told = subprocess.run(collect, capture_output=True, text=True, check=True).stdout
+    tests = [line.removeprefix("tests/contract/").split("::") for line in told.splitlines() if "::" in line]
+    known = {recorded_path(Path(module), test, "real") for module, test in tests if "real" in test}
+    versions = set(RECORDED.glob("*/versions.json"))
+    assert set(RECORDED.rglob("*.json")) - versions - known == set()
+
+
+def test_an_excuse_that_the_real_service_contradicts_is_told() -> None:
+    listed = [Difference(what="", why="", services=["nova"], answers=["GET /a 404"])]
+    assert contradicted({("nova", "GET /a", 404), ("nova", "GET /a", 200)}, listed) == [("nova", "GET /a", 404)]
+
+
+def test_every_excuse_is_of_something_that_the_sandbox_answers() -> None:
+    claimed = {answer for folder in claims.SERVICES for answer in claims.of(folder)}
+    patterns = [(difference, pattern) for difference in differences.listed() for pattern in difference.answers]
+    for difference, pattern in patterns:
+        one = difference.model_copy(update={"answers": [pattern]})
+        assert any(one.excuses(*answer) for answer in claimed), pattern
 
 
 def test_few_differences_each_with_its_reason() -> None:
