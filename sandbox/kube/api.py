@@ -8,6 +8,7 @@ import ssl
 from sandbox.kube import discovery, options, routes
 from sandbox.kube.auth import TOKEN_REQUEST, Tokens
 from sandbox.kube.errors import NothingServedError, StatusError, method_not_allowed, no_such_path
+from sandbox.kube.grants import Grants
 from sandbox.kube.kinds import Kinds, Resource
 from sandbox.kube.logs import send_log
 from sandbox.kube.objects import Objects
@@ -37,7 +38,7 @@ class Api:
         self._authorizer = Authorizer(objects.store)
         self._reviews = Reviews(tokens, self._authorizer)
         self._reads = Reads(objects)
-        self._writes = Writes(objects, self._reads)
+        self._writes = Writes(objects, self._reads, Grants(objects.store, self._authorizer))
 
     async def end_watches(self) -> None:
         """End all watches, as a server does that goes away."""

@@ -25,8 +25,13 @@ class Authority:
         self._issuer = x509.load_pem_x509_certificate(certificate)
         self._key = serialization.load_pem_private_key(key, None)
 
-    def sign(self, name: str, groups: list[str], sans: list[str] | None = None) -> tuple[bytes, bytes]:
-        """Certificate and key in PEM: of a server when `sans` are given, else of a client (CN = user, O = groups)."""
+    def sign(
+        self, name: str, groups: list[str], sans: list[str] | None = None, valid: timedelta = timedelta(days=365)
+    ) -> tuple[bytes, bytes]:
+        """Certificate and key in PEM: of a server when `sans` are given, else of a client (CN = user, O = groups).
+
+        It is valid from five minutes ago.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
         subject = x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -39,7 +44,7 @@ class Authority:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(start)
-            .not_valid_after(start + timedelta(days=365))
+            .not_valid_after(start + valid)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             # Python 3.13 refuses certificates that do not say whose key signed them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -17,8 +18,10 @@ from sandbox.kube.decoding import (
     parsed,
 )
 from sandbox.kube.errors import StatusError, bad_request, conflict, invalid_patch, unsupported_media, unsupported_patch
+from sandbox.kube.grants import Grants
 from sandbox.kube.kinds import Resource
 from sandbox.kube.objects import Objects
+from sandbox.kube.rbac import GROUP
 from sandbox.kube.reads import Reads, list_of, match
 from sandbox.kube.scale import SCALE, apply_scale, replicas_of, scale_of
 from sandbox.kube.types import type_of
@@ -28,6 +31,7 @@ Obj = dict[str, Any]
 _JSON_PATCH = "application/json-patch+json"
 _MERGE = "application/merge-patch+json"
 _STRATEGIC = "application/strategic-merge-patch+json"
+_Write = Callable[[bool], tuple[Obj, bool]]  # dry run or not -> the object, and whether it is new
 _BINDING = Resource("", "v1", "", "Binding", True)
 # Deleted at once, these are answered with the object, all others with a Status.
 _RETURNED_WHEN_GONE = {
@@ -40,15 +44,25 @@ _RETURNED_WHEN_GONE = {
 class Writes:
     """Answers POST, PUT, PATCH and DELETE on objects."""
 
-    def __init__(self, objects: Objects, reads: Reads) -> None:
-        self._objects, self._reads = objects, reads
+    def __init__(self, objects: Objects, reads: Reads, grants: Grants) -> None:
+        self._objects, self._reads, self._grants = objects, reads, grants
 
     async def create(self, request: Request, send: Send, resource: Resource, namespace: str) -> None:
         """A new object."""
         options.check_write(request)
         body, headers = await self.body(request, resource)
-        obj = self._objects.create(resource, namespace, body, request.manager, dry_run=request.dry_run)
+
+        def write(dry_run: bool) -> tuple[Obj, bool]:
+            return self._objects.create(resource, namespace, body, request.manager, dry_run=dry_run), True
+
+        obj, _ = self._written(request, resource, write)
         await self._reads.show(request, send, resource, obj, 201, headers)
+
+    def _written(self, request: Request, resource: Resource, write: _Write) -> tuple[Obj, bool]:
+        """What a write makes; a role or binding is looked at before it is stored."""
+        if resource.group == GROUP:
+            self._grants.check(request.user, resource, write(True)[0])
+        return write(request.dry_run)
 
     async def body(self, request: Request, resource: Resource) -> tuple[Obj, Obj]:
         """The request's object, and headers that warn of fields that nobody knows."""
@@ -64,18 +78,23 @@ class Writes:
     ) -> None:
         """PUT or PATCH of an object or of its status."""
         options.check_write(request)
-        how: Obj = {"manager": request.manager, "subresource": subresource, "dry_run": request.dry_run}
-        created, headers = False, {}
+        how: Obj = {"manager": request.manager, "subresource": subresource}
+        headers: Obj = {}
+        write: _Write
         if request.method == "PUT":
             body, headers = await self.body(request, resource)
             _check_name(body, name)
             _check_namespace(body, namespace)
-            obj, created = self._objects.put(resource, namespace, name, body, **how)
+
+            def write(dry_run: bool) -> tuple[Obj, bool]:
+                return self._objects.put(resource, namespace, name, body, dry_run=dry_run, **how)
         elif request.content_type == options.APPLY:
             body = _applied(await request.body(), resource)
             _check_name(body, name, may_lack=True)
             force = request.flag("force")
-            obj, created = self._objects.apply(resource, namespace, name, body, force=force, **how)
+
+            def write(dry_run: bool) -> tuple[Obj, bool]:
+                return self._objects.apply(resource, namespace, name, body, force=force, dry_run=dry_run, **how)
         else:
             patch = _Patch(resource, request.content_type, await request.body())
             strict = request.query.get("fieldValidation") == "Strict"
@@ -85,7 +104,10 @@ class Writes:
                 _check_name(after, name)
                 return after
 
-            obj = self._objects.patch(resource, namespace, name, changed, **how)
+            def write(dry_run: bool) -> tuple[Obj, bool]:
+                return self._objects.patch(resource, namespace, name, changed, dry_run=dry_run, **how), False
+
+        obj, created = self._written(request, resource, write)
         await self._reads.show(request, send, resource, obj, 201 if created else 200, headers)
 
     async def scale(self, request: Request, send: Send, resource: Resource, obj: Obj) -> None:

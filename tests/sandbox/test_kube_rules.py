@@ -101,10 +101,11 @@ def test_taints_and_tolerations() -> None:
 
 
 def test_the_schedulers_sentence() -> None:
-    assert unschedulable_message([]) == "no nodes available to schedule pods"
-    assert unschedulable_message([["Insufficient memory"], ["Insufficient cpu", "Insufficient memory"]]) == (
+    assert unschedulable_message([], 0) == "no nodes available to schedule pods"
+    assert unschedulable_message([["Insufficient memory"], ["Insufficient cpu", "Insufficient memory"]], 1) == (
         "0/2 nodes are available: 1 Insufficient cpu, 2 Insufficient memory. "
-        "preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod."
+        "no new claims to deallocate, preemption: 0/2 nodes are available: "
+        "1 No preemption victims found for incoming pod, 1 Preemption is not helpful for scheduling."
     )
 
 

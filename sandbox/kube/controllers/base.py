@@ -172,6 +172,7 @@ class Controller:
             "message": message,
             "type": kind,
             "source": self.source,
+            "reportingComponent": self.component,
             "firstTimestamp": now(),
             "lastTimestamp": now(),
             "count": 1,
@@ -234,8 +235,8 @@ def pod_of(template: Obj, owner: Obj, labels: Obj | None = None) -> Obj:
     return {"metadata": made, "spec": template["spec"]}
 
 
-def template_hash(template: Obj) -> str:
-    """A short hash of a pod template, made of letters and digits that generated names use."""
+def template_hash(template: Any) -> str:
+    """A short hash of a pod template (or the like), made of letters and digits that generated names use."""
     alphabet = "bcdfghjklmnpqrstvwxz2456789"
     digest = hashlib.sha256(orjson.dumps(template, option=orjson.OPT_SORT_KEYS)).digest()
     return "".join(alphabet[byte % len(alphabet)] for byte in digest[:10])

@@ -5,13 +5,11 @@ Traefik and the node read the slices, dask-gateway's controller reads the Endpoi
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
-
+from sandbox.kube.apply import now
 from sandbox.kube.controllers.base import (
     PODS,
     SERVICES,
@@ -22,6 +20,7 @@ from sandbox.kube.controllers.base import (
     is_ready,
     key_of,
     owner_reference,
+    template_hash,
 )
 from sandbox.kube.store import Event
 
@@ -89,14 +88,18 @@ class Endpoints(Controller):
         if service["spec"].get("clusterIP") == "None":
             labels["service.kubernetes.io/headless"] = ""
         meta: Obj = {"name": name, "namespace": namespace, "labels": labels}
+        annotations = {"endpoints.kubernetes.io/last-change-trigger-time": now()}
         if kind == SLICES:
             labels |= {SERVICE_NAME: service["metadata"]["name"], MANAGED_BY: _OURS}
             meta |= {"ownerReferences": [owner_reference(service)], "generateName": f"{service['metadata']['name']}-"}
+        else:
+            labels["endpoints.kubernetes.io/managed-by"] = "endpoint-controller"
         had = self.get(kind, namespace, name)
         if had is None:
-            self.create(kind, namespace, {"metadata": meta, **told})
+            self.create(kind, namespace, {"metadata": {**meta, "annotations": annotations}, **told})
         elif {k: had.get(k) for k in told} != told or had["metadata"].get("labels") != labels:
-            self.update(kind, {**had, "metadata": {**had["metadata"], "labels": labels}, **told})
+            meta = {**had["metadata"], "labels": labels, "annotations": annotations}
+            self.update(kind, {**had, "metadata": meta, **told})
 
 
 def _selects(service: Obj, pod: Obj) -> bool:
@@ -159,5 +162,4 @@ def _endpoint(service: Obj, pod: Obj) -> Obj:
 
 def _mark(service: Obj, ports: Ports) -> str:
     """A slice's name ends alike as long as its ports are alike."""
-    told = orjson.dumps([service["metadata"]["uid"], ports])
-    return hashlib.sha256(told).hexdigest()[:5]
+    return template_hash([service["metadata"]["uid"], ports])[:5]

@@ -83,7 +83,8 @@ class Garbage(Controller):
                     for r in dependent["metadata"].get("ownerReferences") or []
                     if r["uid"] != owner["metadata"]["uid"]
                 ]
-                self.update(place[:2], {**dependent, "metadata": {**dependent["metadata"], "ownerReferences": left}})
+                meta = {key: value for key, value in dependent["metadata"].items() if key != "ownerReferences"}
+                self.update(place[:2], {**dependent, "metadata": meta | ({"ownerReferences": left} if left else {})})
         self._release(kind, owner, "orphan")
 
     def _release(self, kind: Kind, obj: Obj, finalizer: str) -> None:

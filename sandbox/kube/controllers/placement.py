@@ -114,14 +114,14 @@ def refusal(spec: Obj, node: Obj, used: Room) -> list[str]:
     return reasons
 
 
-def unschedulable_message(reasons: list[list[str]]) -> str:
-    """The scheduler's sentence about all nodes: `0/2 nodes are available: 2 Insufficient memory.`"""
+def unschedulable_message(reasons: list[list[str]], roomy: int) -> str:
+    """The scheduler's sentence about all nodes; `roomy` is how many would take the pod if no other ran there."""
     if not reasons:
         return "no nodes available to schedule pods"
     counted = Counter(reason for of_node in reasons for reason in of_node)
     told = ", ".join(sorted(f"{count} {reason}" for reason, count in counted.items()))
     total = len(reasons)
-    resolvable = sum(all(r.startswith(("Insufficient", "Too many")) for r in of_node) for of_node in reasons)
-    victims = [f"{resolvable} No preemption victims found for incoming pod"] if resolvable else []
-    victims += [f"{total - resolvable} Preemption is not helpful for scheduling"] if total > resolvable else []
-    return f"0/{total} nodes are available: {told}. preemption: 0/{total} nodes are available: {', '.join(victims)}."
+    victims = [f"{roomy} No preemption victims found for incoming pod"] if roomy else []
+    victims += [f"{total - roomy} Preemption is not helpful for scheduling"] if total > roomy else []
+    tried = f"no new claims to deallocate, preemption: 0/{total} nodes are available: {', '.join(victims)}."
+    return f"0/{total} nodes are available: {told}. {tried}"

@@ -51,14 +51,15 @@ class Scheduler(Controller):
         waiting = [p for p in waiting if p["spec"]["schedulerName"] == self.component]
         for pod in sorted(waiting, key=lambda p: (-p["spec"].get("priority", 0), p["metadata"]["creationTimestamp"])):
             if problem := self._claims_problem(pod):
-                self._refuse(pod, f"0/{len(nodes)} nodes are available: {problem}.")
+                self._refuse(pod, f"0/{len(nodes)} nodes are available: {problem}. not found")
                 continue
             reasons = {
                 n["metadata"]["name"]: refusal(pod["spec"], n, used.get(n["metadata"]["name"], NOTHING)) for n in nodes
             }
             fitting = [name for name, why in reasons.items() if not why]
             if not fitting:
-                self._refuse(pod, unschedulable_message(list(reasons.values())))
+                roomy = sum(not refusal(pod["spec"], node, NOTHING) for node in nodes)
+                self._refuse(pod, unschedulable_message(list(reasons.values()), roomy))
                 continue
             node = min(fitting, key=lambda name: (used.get(name, NOTHING).memory, used.get(name, NOTHING).pods, name))
             if self._claims_bound(pod, node):
@@ -114,7 +115,8 @@ class Scheduler(Controller):
     def _refuse(self, pod: Obj, message: str) -> None:
         had = next((c for c in pod["status"].get("conditions") or [] if c["type"] == "PodScheduled"), {})
         if had.get("message") != message:
-            self._condition(pod, {"status": "False", "reason": "Unschedulable", "message": message})
+            told = {"status": "False", "reason": "Unschedulable", "message": message}
+            self._condition(pod, {**told, "observedGeneration": pod["metadata"]["generation"]})
             self.record(pod, "FailedScheduling", message, "Warning")
 
     def _condition(self, pod: Obj, told: Obj) -> None:

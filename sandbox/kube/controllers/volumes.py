@@ -18,6 +18,7 @@ from sandbox.kube.strategy import CLAIM_PROTECTION, VOLUME_PROTECTION
 
 CLASSES = ("storage.k8s.io", "storageclasses")
 DRIVERS = ("storage.k8s.io", "csidrivers")
+_BOUND_HERE = "pv.kubernetes.io/bound-by-controller"
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 
 
@@ -162,12 +163,15 @@ class Volumes(Controller):
     def _bind(self, claim: Obj, volume: Obj) -> None:
         namespace, name = key_of(claim)
         reference = {"kind": "PersistentVolumeClaim", "apiVersion": "v1", "namespace": namespace, "name": name}
-        reference["uid"] = claim["metadata"]["uid"]
-        volume = self.update(VOLUMES, {**volume, "spec": {**volume["spec"], "claimRef": reference}})
+        reference |= {key: claim["metadata"][key] for key in ("uid", "resourceVersion")}
+        meta = volume["metadata"]
+        if not volume["spec"].get("claimRef"):  # nobody had reserved it
+            meta = {**meta, "annotations": {**(meta.get("annotations") or {}), _BOUND_HERE: "yes"}}
+        volume = self.update(VOLUMES, {**volume, "metadata": meta, "spec": {**volume["spec"], "claimRef": reference}})
         self._set_phase(volume, "Bound")
         told = {"pv.kubernetes.io/bind-completed": "yes"}
         if not claim["spec"].get("volumeName"):
-            told["pv.kubernetes.io/bound-by-controller"] = "yes"
+            told[_BOUND_HERE] = "yes"
         meta = {**claim["metadata"], "annotations": {**(claim["metadata"].get("annotations") or {}), **told}}
         spec = {**claim["spec"], "volumeName": volume["metadata"]["name"]}
         claim = self.update(CLAIMS, {**claim, "metadata": meta, "spec": spec})

@@ -139,15 +139,19 @@ def test_a_certificate_names_its_user(told: Told) -> None:
 
 
 @pytest.mark.not_recorded
-def test_a_certificate_of_another_authority(told: Told) -> None:
-    """The sandbox ends the handshake where a real API answers 401: listed."""
-    pair = b"".join(Authority(*make_ca("other")).sign("admin", ["system:masters"]))
-    with asking(told.api, pair) as stranger:
-        if told.api.side == "real":
-            assert told.api.call("GET", "/api/v1/nodes", http=stranger).status == 401
+@pytest.mark.parametrize("why", ["another authority", "expired"])
+def test_a_certificate_that_is_not_good(api: Api, why: str) -> None:
+    """The sandbox ends the handshake where a real API answers 401: listed. Neither lets anybody in."""
+    authority = Authority(*make_ca("other")) if why == "another authority" else api.access.authority
+    if authority is None:
+        pytest.skip("nobody here can sign certificates for somebody else's API")
+    pair = b"".join(authority.sign("admin", ["system:masters"], valid=timedelta(minutes=4)))
+    with asking(api, pair) as stranger:
+        if api.side == "real":
+            assert api.call("GET", "/api/v1/nodes", http=stranger).status == 401
             return
         with pytest.raises((httpx.TransportError, ssl.SSLError)):
-            told.api.call("GET", "/api/v1/nodes", http=stranger)
+            api.call("GET", "/api/v1/nodes", http=stranger)
 
 
 def test_token_request(told: Told, account: str) -> None:
@@ -200,6 +204,38 @@ def test_roles(told: Told, namespace: str, token: str) -> None:
             assert told.call("GET", path, http=me).status == 403
         for path in (pods, maps, f"{_RBAC}/clusterroles"):
             assert told.call("POST", path, {"metadata": {"name": "x"}}, http=me).status == 403
+
+
+def test_nobody_grants_more_than_they_hold(told: Told, namespace: str, token: str) -> None:
+    own = f"{_RBAC}/namespaces/{namespace}"
+    subjects = [{"kind": "ServiceAccount", "name": "me", "namespace": namespace}]
+    makes = {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles", "rolebindings"]}
+    held = [{**makes, "verbs": ["create", "get", "patch", "update"]}, *_RULES]
+    told.api.call("POST", f"{own}/roles", {"metadata": {"name": "maker"}, "rules": held})
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "maker"}
+    body = {"metadata": {"name": "b"}, "roleRef": role, "subjects": subjects}
+    assert told.api.call("POST", f"{own}/rolebindings", body).status == 201
+    more = {"apiGroups": ["", "apps"], "resources": ["pods", "deployments"], "verbs": ["get", "create"]}
+    one = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}
+    with asking(told.api, token=token) as me:
+        until(lambda: told.api.call("GET", f"{own}/roles/maker", http=me).status == 200, 10, "the role holds")
+
+        def write(method: str, path: str, body: Any, status: int, patch: str | None = None) -> None:
+            assert told.call(method, f"{own}/{path}", body, patch=patch, http=me).status == status
+
+        write("POST", "roles", {"metadata": {"name": "same"}, "rules": _RULES}, 201)
+        for rules in ([more], [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}], [one]):
+            write("POST", "roles", {"metadata": {"name": "more"}, "rules": rules}, 403)
+        write("POST", "roles", {"metadata": {"name": "one"}, "rules": [{**one, "resourceNames": ["one"]}]}, 201)
+        write("POST", "roles", {"metadata": {"name": "two"}, "rules": [{**one, "resourceNames": ["one", "x"]}]}, 403)
+        write("PUT", "roles/same", {"metadata": {"name": "same"}, "rules": [more]}, 403)
+        write("PATCH", "roles/same", {"rules": [more]}, 403, "merge")
+        write("PATCH", "roles/same", {"metadata": {"labels": {"a": "b"}}}, 200, "merge")
+        assert told.api.call("GET", f"{own}/roles/same").body["rules"] == _RULES
+        view = {**role, "kind": "ClusterRole", "name": "system:node-proxier"}
+        write("POST", "rolebindings", {"metadata": {"name": "c"}, "roleRef": role, "subjects": subjects}, 201)
+        write("POST", "rolebindings", {"metadata": {"name": "d"}, "roleRef": view, "subjects": subjects}, 403)
+        write("POST", "rolebindings", {"metadata": {"name": "e"}, "roleRef": {**role, "name": "none"}}, 404)
 
 
 def test_a_binding_without_its_role(told: Told, namespace: str, token: str) -> None:
