@@ -22,6 +22,7 @@ from magnumhub.remote.charts import read_archive
 from sandbox.chart_repository import packed_charts
 from sandbox.tools import executable
 from tests.charts.archives import CHARTS, Given, of_chart, other_chart, read_folder
+from tests.charts.configured import READ_BY
 from tests.support.instant_node import InstantNode
 from tests.support.kube_api import named, real_api
 
@@ -80,6 +81,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         fitting = sum(each.fits(kubernetes_version()) for each in given())
         on = f"Kubernetes {kubernetes_version()}: {fitting} to be installed, {len(given()) - fitting} to be refused"
         terminalreporter.write_line(f"real charts in {FOLDER}: {counts}; on {on}")
+        read = "; ".join(f"{label} by {image}" for label, image in READ_BY.items())
+        terminalreporter.write_line(f"their code was read: {read or 'by nobody, as no such test ran'}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -34,6 +34,8 @@ from tests.charts.deployment import RELEASES, keys_of, namespace_of
 from tests.charts.site import ADDRESSES, composed, site, values_of
 
 _DEADLINE_S = 120
+# Installed, served, settled, upgraded, served and taken away, each with its own deadline; then the fixtures.
+_TEST_S = 8 * _DEADLINE_S
 _IS_DEFAULT = "storageclass.kubernetes.io/is-default-class"
 _PARTS: dict[ChartName, Any] = {"jupyterhub": "jupyterhub", "dask-gateway": "dask_gateway"}
 
@@ -43,7 +45,21 @@ def quiet(_: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def installed_site(kube: Kube) -> Iterator[Site]:
+def definitions(kube: Kube) -> Iterator[None]:
+    """Takes away the custom resource definitions that the charts brought to this API, and no others."""
+    before = _definitions(kube)
+    yield
+    brought = {crd["metadata"]["name"] for each in given() for crd in each.archive.crds()}
+    for name in (brought & _definitions(kube)) - before:
+        kube.extensions.delete_custom_resource_definition(name)
+
+
+def _definitions(kube: Kube) -> set[str]:
+    return {each.metadata.name for each in kube.extensions.list_custom_resource_definition().items}
+
+
+@pytest.fixture(scope="module")
+def installed_site(definitions: None, kube: Kube) -> Iterator[Site]:
     """A rich site in namespaces of its own, so that it disturbs nothing that is there."""
     mark = uuid.uuid4().hex[:6]
     classes = kube.plain(kube.storage.list_storage_class())["items"]
@@ -59,11 +75,15 @@ def installed_site(kube: Kube) -> Iterator[Site]:
 
 
 @pytest.fixture
-def helm(kube: Kube, installed_site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Helm:
+def helm(kube: Kube, installed_site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Helm]:
+    """Leaves no release behind, also after a failure: the next chart's test would meet it."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     access = Access(via="kubeconfig", api_server=credentials().server, ssh=None, helm_on="runner")
     spec = installed_site.helm.model_copy(update={"path": str(executable("helm"))})
-    return prepare_helm(Reached(access, kube, credentials(), None), spec, report=quiet)
+    prepared = prepare_helm(Reached(access, kube, credentials(), None), spec, report=quiet)
+    yield prepared
+    for chart, release in RELEASES.items():
+        uninstall(prepared, release, namespace_of(installed_site, chart), deadline_s=_DEADLINE_S, report=quiet)
 
 
 @pytest.fixture
@@ -81,6 +101,7 @@ def helm_by_hand(tmp_path: Path) -> Callable[..., None]:
     return run
 
 
+@pytest.mark.timeout(_TEST_S)
 def test_installed_then_upgraded_then_gone(
     fitting: Given,
     partner: Partner,

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.charts.archives import Given
-from tests.charts.configured import hub_config
+from tests.charts.configured import hub_config, reader
 from tests.charts.conftest import Partner
 from tests.charts.deployment import Deployed, deploy
 from tests.charts.network import Network, Outside, Pod
@@ -38,11 +38,12 @@ def config(
     set_up: Given, partner: Partner, tmp_path: Path, kubeconfig: str, seen: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
     """Of the rich site; made once for a hub's version, as it takes seconds, and the gateway's makes no difference."""
-    rich = deploy(site(), set_up, partner(set_up))
-    version = rich.keys["jupyterhub"].version
-    if version not in seen:
-        seen[version] = hub_config(rich.hub, tmp_path, kubeconfig=kubeconfig)
-    return seen[version]
+    hub = set_up if set_up.chart == "jupyterhub" else partner(set_up)
+    image = reader(hub).image
+    if hub.version not in seen:
+        rich = deploy(site(), set_up, partner(set_up))
+        seen[hub.version] = hub_config(rich.hub, tmp_path, image=image, kubeconfig=kubeconfig)
+    return seen[hub.version]
 
 
 def test_a_notebook_reaches_dask_through_the_gateway_and_not_more(deployed: Deployed, config: dict[str, Any]) -> None:

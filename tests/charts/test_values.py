@@ -11,7 +11,7 @@ from magnumhub.domain.values import value_at
 from magnumhub.domain.wiring import GATEWAY_RELEASE, HUB_RELEASE, endpoints, service_names
 from tasks.releases import RELEASE_LABELS
 from tests.charts.archives import Given
-from tests.charts.configured import gateway_config
+from tests.charts.configured import gateway_config, reader
 from tests.charts.conftest import Partner
 from tests.charts.deployment import Deployed, deploy, keys_of
 from tests.charts.site import ADDRESSES, DUMMY, GITHUB, OIDC, TOKENS, composed, site, values_of
@@ -108,7 +108,8 @@ def _volumes_are_of_the_sites_class(deployed: Deployed) -> None:
 def test_a_real_gateway_reads_all_of_it(gateway: Given, partner: Partner, tmp_path: Path, name: str) -> None:
     deployed = deploy(site(**SITES[name]), gateway, partner(gateway))
 
-    found = gateway_config(deployed.gateway, f"api-{GATEWAY_RELEASE}", tmp_path, token=TOKENS.gateway)
+    image, map_name = reader(gateway).image, f"api-{GATEWAY_RELEASE}"
+    found = gateway_config(deployed.gateway, map_name, tmp_path, image=image, token=TOKENS.gateway)
 
     knows_scopes = deployed.keys["dask-gateway"].knows("gateway.auth.jupyterhub.jupyterhubServiceName")
     assert found == {
