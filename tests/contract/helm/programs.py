@@ -27,10 +27,15 @@ _VOLATILE = {
     r"(?<=controller-revision-hash[=:])\s?[a-z0-9]+\b": "<hash>",
     rf"(?<=pod-template-hash[=:])\s?{_DRAWN}{{8,10}}\b": "<hash>",
     r"(?<=\.)[0-9a-f]{16}\b": "<drawn>",
-    r"\b3[0-2][0-9]{3}\b": "<node port>",
+    r"\b3[0-2][0-9]{3}(?=/(?:TCP|UDP)\b)": "<node port>",
+    r"(?<=nodePort: )[0-9]+": "<node port>",
     r"(?<=modifiedAt=)[0-9]+": "<time>",
     rf"(?<=[ (]){_AGE} ago\b": "<age> ago",
-    rf"(?m)(?<=[ \t]){_AGE}(?=[ \t]|$)": "<age>",
+    rf"\b{_AGE}(?= \(x[0-9]+ over )": "<age>",
+    rf"(?<= over ){_AGE}(?=\))": "<age>",
+    rf"(?<=Duration:)[ \t]+{_AGE}\b": "  <age>",
+    # A column of a table, which gaps of at least three blanks keep apart; a quantity (cpu: 500m) follows its name.
+    rf"(?m)(?:^|(?<=[^:\s](?:   )))[ ]*{_AGE}(?=   | *$)": "<age>",
     r"\b[0-9]{1,3}\.[0-9]{2,}s\b": "<age>",
     r"(?m)^[EWI][0-9]{4} [0-9:.]+\s+[0-9]+ ": "<log> ",
 }
@@ -97,7 +102,7 @@ class Programs:
         """Run helm, and tell what it says.
 
         Args:
-            comparable: takes out of the output what two clusters may differ in.
+            comparable: takes out of the output's normalised lines what two clusters may differ in.
         """
         return self._told("helm", words, stdin, comparable)
 
@@ -107,9 +112,10 @@ class Programs:
 
     def _told(self, program: str, words: tuple[str, ...], stdin: str, comparable: Callable[[str], str] | None) -> Done:
         done = self.run(program, *words, stdin=stdin)
-        stdout = comparable(done.stdout) if comparable else done.stdout
+        # Of lines without ages: how many are the same, and which comes first, must not hang on them.
+        stdout = comparable("\n".join(normalised(done.stdout))) if comparable else done.stdout
         # How a watch ends at the program's own limit is up to the moment.
-        stderr = [line for line in _lines(done.stderr) if not line.startswith("<log> reflector.go")]
+        stderr = [line for line in normalised(done.stderr) if not line.startswith("<log> reflector.go")]
         told = {"stdout": _shown(stdout), "stderr": stderr}
         shown = " ".join(word if len(word) < 200 else "…" for word in words)
         self.transcript.add("helm", f"{program} {shown}", exit_code=done.exit_code, **told)
@@ -117,13 +123,13 @@ class Programs:
 
 
 def _shown(stdout: str) -> Any:
-    """JSON as a document, everything else as lines."""
+    """JSON as a document, everything else as normalised lines."""
     if stdout.startswith(("{", "[")):
         try:
             return _document(json.loads(stdout))
         except ValueError:
             pass
-    return _lines(stdout)
+    return normalised(stdout)
 
 
 def _document(value: Any) -> Any:
@@ -132,7 +138,7 @@ def _document(value: Any) -> Any:
     if isinstance(value, list):
         return [_document(item) for item in value]
     if isinstance(value, str):
-        return _lines(value) if "\n" in value else _plain(value)
+        return normalised(value) if "\n" in value else _plain(value)
     return value
 
 
@@ -143,7 +149,7 @@ def _by_clients(key: str, value: Any) -> Any:
     return [entry for entry in value if entry["manager"].startswith(("helm", "kubectl"))]
 
 
-def _lines(text: str) -> list[str]:
+def normalised(text: str) -> list[str]:
     """Lines with single gaps: how wide a column is depends on the longest name or age in it."""
     return [re.sub(r"(?<=\S)(?: *\t[ \t]*| {2,})", "  ", line).rstrip() for line in _plain(text).splitlines()]
 

@@ -96,6 +96,7 @@ def test_never_ready_and_taken_back(programs: Programs) -> None:
 REFUSED = {
     "an unknown field": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad}\ndatas: {a: b}\n",
     "a name that is none": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: Bad_Name}\n",
+    "a wrong type": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad}\ndata: {a: [1]}\n",
     "a wrong port": "apiVersion: v1\nkind: Service\nmetadata: {name: bad}\nspec: {ports: [{port: 99999}]}\n",
     "no containers": "apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec: {containers: []}\n",
 }
@@ -107,7 +108,9 @@ def test_refused_by_the_api(programs: Programs, what: str) -> None:
     assert programs.helm("install", "demo", "{chart}", "--no-hooks", "--timeout", "20s").exit_code == 1
 
 
+@pytest.mark.not_recorded
 @pytest.mark.parametrize("version", ["v1", "nothing.example.org/v1"])
+@pytest.mark.not_recorded
 def test_an_unknown_kind(programs: Programs, version: str) -> None:
     """helm reads /openapi/v2 to word this, which the sandbox has not."""
     text = f"apiVersion: {version}\nkind: Nothing\nmetadata: {{name: bad}}\n"

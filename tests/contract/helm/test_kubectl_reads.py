@@ -72,13 +72,14 @@ kind: Pod
 metadata: {name: pod, labels: {app: pod}}
 spec: {containers: [{name: first, image: "a:1"}, {name: second, image: "b:1"}]}
 """
-KINDS = ("deployment", "replicaset", "daemonset", "pod", "service", "configmap", "secret", "pvc", "job")
+KINDS = ("deployment", "replicaset", "daemonset", "pod", "service", "configmap", "secret", "pvc", "job", "endpoints")
 RESOURCES = {
     "configmaps",
     "daemonsets",
     "deployments",
     "events",
     "jobs",
+    "namespaces",
     "nodes",
     "persistentvolumeclaims",
     "persistentvolumes",

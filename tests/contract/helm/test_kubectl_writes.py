@@ -86,7 +86,7 @@ def test_patched(map_: Programs, kind: str) -> None:
     map_.kubectl("get", "configmap", "map", "-o", SHOWN)
     map_.kubectl(*words)
     bad = '[{"op":"test","path":"/data/color","value":"x"}]' if kind == "json" else '{"data":[1]}'
-    assert "is invalid" in map_.run("kubectl", "patch", "configmap", "map", "--type", kind, "-p", bad).stderr
+    assert map_.kubectl("patch", "configmap", "map", "--type", kind, "-p", bad).exit_code == 1
     assert map_.kubectl("patch", "configmap", "none", "--type", kind, "-p", patch).exit_code == 1
 
 
@@ -94,7 +94,8 @@ def test_patched_lists(web: Programs) -> None:
     more = '{"spec":{"template":{"spec":{"containers":[{"name":"side","image":"side:1"}]}}}}'
     assert web.kubectl("patch", "deployment", "web", "-p", more).exit_code == 0
     web.kubectl("get", "deployment", "web", "-o", "jsonpath={.spec.template.spec.containers[*].name}")
-    assert web.kubectl("patch", "deployment", "web", "-p", '{"spec":{"replicas":-1}}').exit_code == 1
+    for refused in ('{"spec":{"selector":{"matchLabels":{"a":"b"}}}}', '{"spec":{"replicas":-1}}'):
+        assert web.kubectl("patch", "deployment", "web", "-p", refused).exit_code == 1
 
 
 def test_labelled(map_: Programs) -> None:
@@ -193,11 +194,7 @@ REFUSED = {
 }
 
 
-# A server-side apply words a wrong type as its library for typed values does, which the sandbox has not.
-HOW = ("create", "apply", "apply --server-side")
-CASES = [(what, where) for what in REFUSED for where in HOW if (what, where) != ("a wrong type", HOW[2])]
-
-
-@pytest.mark.parametrize(("what", "where"), CASES)
+@pytest.mark.parametrize("where", ["create", "apply", "apply --server-side"])
+@pytest.mark.parametrize("what", REFUSED)
 def test_refused(programs: Programs, what: str, where: str) -> None:
     assert programs.kubectl(*where.split(), "-f", "-", stdin=REFUSED[what]).exit_code == 1
