@@ -24,6 +24,7 @@ from sandbox.kube.objects import Objects
 from sandbox.kube.rbac import GROUP
 from sandbox.kube.reads import Reads, list_of, match
 from sandbox.kube.scale import SCALE, apply_scale, replicas_of, scale_of
+from sandbox.kube.typed import typed_problem
 from sandbox.kube.types import type_of
 from sandbox.kube.web import Request, Send, respond_json
 
@@ -224,7 +225,7 @@ def _decoded(raw: bytes, content_type: str) -> Any:
 
 
 def _applied(raw: bytes, resource: Resource) -> Obj:
-    """An applied object; StatusError 400 where it cannot be one, 500 for fields that nobody knows, as really is."""
+    """An applied object; StatusError 400 where it cannot be one, 500 for wrong fields, as really is."""
     try:
         body = yaml.safe_load(raw) if not raw.startswith(b"{") else orjson.loads(raw)
     except (yaml.YAMLError, ValueError) as error:
@@ -234,13 +235,11 @@ def _applied(raw: bytes, resource: Resource) -> Obj:
     meta = body.get("metadata") or {}
     if meta.get("managedFields"):
         raise bad_request("metadata.managedFields must be nil")
-    known = checked(body, type_of(resource), resource, "")
-    if known.unknown:
+    if problem := typed_problem(body, type_of(resource)):
         named = f"{meta.get('namespace', '')}/{meta.get('name', '')}"
         what = f"{named}; {resource.group}/{resource.version}, Kind={resource.kind}"
-        why = f".{known.unknown[0]}: field not declared in schema"
-        raise StatusError(500, "", f"failed to create typed patch object ({what}): {why}")
-    return dict(known.value)
+        raise StatusError(500, "", f"failed to create typed patch object ({what}): {problem}")
+    return body
 
 
 def _check_name(body: Obj, name: str, *, may_lack: bool = False) -> None:

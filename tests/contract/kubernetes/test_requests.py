@@ -125,6 +125,29 @@ def test_patch_refused(told: Told, web: str, kind: str, body: Any, query: str, s
     assert told.call("PATCH", f"{web}?{query}" if query else web, body, patch=kind).status == status
 
 
+_CONTAINERS: dict[str, Any] = {
+    "no list": {"a": 1},
+    "no containers": ["a"],
+    "a number for an image": [{"name": "a", "image": 1}],
+    "a text for a port": [{"name": "a", "ports": [{"containerPort": "x"}]}],
+    "a list for a command's word": [{"name": "a", "command": ["x", ["y"]]}],
+}
+APPLIED: dict[str, dict[str, Any]] = {
+    "a text for a number": _with(replicas="x"),
+    "a truth for a number": _with(replicas=True),
+    "a text for a truth": _with(paused="x"),
+    "a text for a template": _with(template="x"),
+    "a list for a map": {**DEPLOYMENT, "metadata": {"name": "web", "labels": ["a"]}},
+    "a map for a text": {**DEPLOYMENT, "metadata": {"name": "web", "labels": {"a": {"b": True}}}},
+    **{what: _with(template={"spec": {"containers": found}}) for what, found in _CONTAINERS.items()},
+}
+
+
+@pytest.mark.parametrize("body", APPLIED.values(), ids=APPLIED.keys())
+def test_apply_of_wrong_types(told: Told, deployments: str, body: dict[str, Any]) -> None:
+    assert told.call("PATCH", f"{deployments}/web?fieldManager=x", body, patch="apply").status == 500
+
+
 def test_patch_of_nothing(told: Told, deployments: str) -> None:
     for kind, body in (("merge", {}), ("strategic", {}), ("json", [])):
         assert told.call("PATCH", f"{deployments}/none", body, patch=kind).status == 404
