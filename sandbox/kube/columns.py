@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.kube.administration_columns import ADMINISTRATION
 from sandbox.kube.cells import AGE, CREATED, INTEGER, NAME, NONE, Column, age, at, duration, labels, seconds_since
 from sandbox.kube.kinds import Resource
 from sandbox.kube.pod_words import pod_ready, pod_restarts, pod_status
-from sandbox.kube.rare_columns import RARE
 
 Obj = dict[str, Any]
 
@@ -268,7 +268,7 @@ _COLUMNS: dict[tuple[str, str], list[Column]] = {
 def columns_of(resource: Resource, definition: Obj | None) -> list[Column]:
     """The columns of a resource; a custom one's come from its definition (simple paths only), else name and age."""
     if definition is None:
-        return _COLUMNS.get(resource.key) or RARE.get(resource.key, [NAME, AGE])
+        return _COLUMNS.get(resource.key) or ADMINISTRATION.get(resource.key, [NAME, AGE])
     version = next(v for v in definition["spec"]["versions"] if v["name"] == resource.version)
     columns = [NAME]
     for extra in version.get("additionalPrinterColumns") or []:

@@ -8,17 +8,20 @@ from typing import Any
 import orjson
 
 from sandbox.kube import names
+from sandbox.kube.access_rules import ACCESS
 from sandbox.kube.errors import Cause, bad_request, invalid
 from sandbox.kube.fixed import fixed_problems
 from sandbox.kube.kinds import Resource
+from sandbox.kube.mounted_rules import MOUNTED
 from sandbox.kube.pod_rules import pod_problems
 from sandbox.kube.schemas import schema_problems
 from sandbox.kube.selectors import matches_labels
 from sandbox.kube.service_rules import service_problems, service_status_problems
-from sandbox.kube.small_rules import SMALL
+from sandbox.kube.signal_rules import SIGNALS
 
 Obj = dict[str, Any]
 _STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
+_OF_KINDS = {**ACCESS, **MOUNTED, **SIGNALS}
 _WORKLOADS = ("deployments", "daemonsets", "replicasets")
 
 
@@ -42,7 +45,7 @@ def validate(resource: Resource, obj: Obj, old: Obj | None) -> None:
         causes += pod_problems(spec, "spec.")
     elif resource.key == ("", "services"):
         causes += service_problems(spec) + service_status_problems(obj.get("status") or {})
-    elif found := SMALL.get(resource.key):
+    elif found := _OF_KINDS.get(resource.key):
         causes += found(obj)
     if old:
         causes += fixed_problems(resource, obj, old)

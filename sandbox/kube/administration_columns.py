@@ -1,4 +1,4 @@
-"""The columns of the kinds that are seldom listed: access, quotas, ingress, storage drivers."""
+"""The columns of what administrators look after: access, quotas, ingress, storage drivers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _BINDING = [
     Column("Groups", _subjects("Group"), 1),
     Column("ServiceAccounts", _subjects("ServiceAccount"), 1),
 ]
-RARE: dict[tuple[str, str], list[Column]] = {
+ADMINISTRATION: dict[tuple[str, str], list[Column]] = {
     ("", "limitranges"): [NAME, CREATED],
     ("", "resourcequotas"): [NAME, Column("Request", _quota("")), Column("Limit", _quota("limits")), AGE],
     ("networking.k8s.io", "ingressclasses"): [
