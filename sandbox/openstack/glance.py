@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from starlette.responses import HTMLResponse, JSONResponse, Response
-
 from sandbox.cloud import Cloud
+from sandbox.openstack.pages import nothing_there, page, refusal
 from sandbox.openstack.service import Answer, ApiError, Call, Service
 from sandbox.store import NotFoundError, Resource, now
 
@@ -48,11 +47,6 @@ def create_image(cloud: Cloud, name: str, owner_id: str, os_distro: str) -> Reso
     return cloud.store.create("image", **image)
 
 
-def _page(title: str, words: str) -> str:
-    head = f" <head>\n  <title>{title}</title>\n </head>"
-    return f"<html>\n{head}\n <body>\n  <h1>{title}</h1>\n  {words}<br /><br />\n\n\n\n </body>\n</html>"
-
-
 def _versions(call: Call) -> Answer:
     links = [{"rel": "self", "href": call.cloud.url("image/v2/")}]
     status = dict.fromkeys(_MINORS, "SUPPORTED") | {_NEWEST: "CURRENT"}
@@ -80,15 +74,12 @@ def _image(call: Call) -> Answer:
     try:
         return _shown(call.cloud.store.get("image", call.path["id"]))
     except NotFoundError as error:
-        return _missing(call, f"No image found with ID {error.ident}")
+        return refusal(call, 404, f"No image found with ID {error.ident}")
 
 
-def _missing(call: Call, words: str) -> Response:
-    """A page for those who do not say that they read JSON."""
-    if "json" not in call.request.headers.get("accept", ""):
-        return HTMLResponse(_page("404 Not Found", words), 404)
-    answer = {"message": f"{words}<br /><br />\n\n\n", "code": "404 Not Found", "title": "Not Found"}
-    return JSONResponse(answer, 404)
+def _elsewhere(call: Call, status: int) -> Answer:
+    """Whatever is not below its version gets the versions."""
+    return nothing_there(call, status) if call.asked_path.startswith("/v2/") else _versions(call)
 
 
 def _render(error: ApiError) -> dict[str, Any]:
@@ -105,5 +96,8 @@ SERVICE = Service(
     ],
     render=_render,
     public=frozenset({"/"}),
-    unauthorized_page=_page("401 Unauthorized", _UNAUTHORIZED),
+    unauthorized_page=page(401, _UNAUTHORIZED),
+    heads=frozenset({"/"}),
+    guarded=("/v2/",),
+    elsewhere=(_elsewhere, (300, 404, 405)),
 )

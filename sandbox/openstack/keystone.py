@@ -11,25 +11,13 @@ from typing import Any
 from starlette.responses import JSONResponse
 
 from sandbox.cloud import REGION, Cloud
-from sandbox.openstack.service import Answer, ApiError, Call, Service, is_accepted
+from sandbox.openstack import application_credentials
+from sandbox.openstack.keystone_words import MALFORMED, ROLES, elsewhere, forbidden, list_links, refused
+from sandbox.openstack.service import Answer, ApiError, Call, Routes, Service, is_accepted
 from sandbox.store import NotFoundError, Resource
 
 TOKEN_LIFETIME_S = 3600
 DOMAIN = {"id": "default", "name": "Default"}
-ROLES = [
-    {
-        "id": uuid.uuid5(uuid.NAMESPACE_DNS, role).hex,
-        "name": role,
-        "domain_id": None,
-        "description": None,
-        "options": {"immutable": True},
-    }
-    for role in ("member", "reader")
-]
-_MALFORMED = (
-    "The server could not comply with the request since it is either malformed or otherwise incorrect."
-    " The client is assumed to be in error."
-)
 _CATALOG = [  # type, name, path of the endpoint below the sandbox's address
     ("identity", "keystone", "identity/v3"),
     ("container-infra", "magnum", "container-infra/v1"),
@@ -88,19 +76,30 @@ def _issue(call: Call) -> Answer:
         fields["application_credential_id"] = credential["id"]
         user = call.cloud.store.get("user", credential["user_id"])
         project = call.cloud.store.get("project", credential["project_id"])
+        fields |= _no_longer_than(credential)
     elif method == "token":
         parent = _good_token(call.cloud, _part(identity, method, "identity").get("id", ""))
         if parent.get("application_credential_id"):
-            raise _forbidden("Using a delegated token to create another token is not allowed.")
+            raise forbidden("Using a delegated token to create another token is not allowed.")
         inherited = {"methods": [*parent["methods"], "token"], "expires_at": parent["expires_at"]}
         fields |= inherited | {"audit_ids": [_audit_id(), parent["audit_ids"][-1]]}
         user = call.cloud.store.get("user", parent["user_id"])
         project = _asked_project(call.cloud, asked, user)
         project = call.cloud.store.get("project", parent["project_id"]) if project is None else project
     else:
-        raise _refused()
+        raise refused()
     token = _create_token(call.cloud, user, project, fields)
     return JSONResponse(_shown(call.cloud, token), 201, {"X-Subject-Token": token["id"]})
+
+
+def _no_longer_than(credential: Resource) -> dict[str, Any]:
+    """A token of a credential that ends, ends with it at the latest."""
+    if credential["expires_at"] is None:
+        return {}
+    rest_s = application_credentials.rest_s(credential)
+    if rest_s >= TOKEN_LIFETIME_S:
+        return {}
+    return {"expires_at": f"{credential['expires_at']}Z", "lifetime_s": rest_s}
 
 
 def _create_token(cloud: Cloud, user: Resource, project: Resource | None, fields: dict[str, Any]) -> Resource:
@@ -126,7 +125,7 @@ def _part(whole: Any, key: str, where: str) -> dict[str, Any]:
         ApiError: 400, it is not there.
     """
     if not isinstance(whole, dict) or not isinstance(whole.get(key), dict):
-        raise ApiError(400, f"Expecting to find {key} in {where}. {_MALFORMED}")
+        raise ApiError(400, f"Expecting to find {key} in {where}. {MALFORMED}")
     return dict(whole[key])
 
 
@@ -142,13 +141,13 @@ def _by_password(cloud: Cloud, given: dict[str, Any]) -> Resource:
             if given.get("password") == user["password"]:
                 return user
             break
-    raise _refused()
+    raise refused()
 
 
 def _by_secret(cloud: Cloud, given: dict[str, Any]) -> Resource:
     credential = cloud.store.get("application_credential", str(given.get("id")))
-    if given.get("secret") != credential["secret"]:
-        raise _refused()
+    if given.get("secret") != credential["secret"] or application_credentials.has_ended(credential):
+        raise refused()
     return credential
 
 
@@ -162,20 +161,12 @@ def _asked_project(cloud: Cloud, asked: dict[str, Any] | None, user: Resource) -
             if project["id"] in user["project_ids"]:
                 return project
             break
-    raise _refused()
+    raise refused()
 
 
 def _check_domain(given: dict[str, Any]) -> None:
     if given.get("id", DOMAIN["id"]) != DOMAIN["id"] or given.get("name", DOMAIN["name"]) != DOMAIN["name"]:
-        raise _refused()
-
-
-def _refused() -> ApiError:
-    return ApiError(401, "The request you have made requires authentication.")
-
-
-def _forbidden(what: str) -> ApiError:
-    return ApiError(403, f"You are not authorized to perform the requested action: {what}.")
+        raise refused()
 
 
 def _stamp(moment: datetime) -> str:
@@ -219,10 +210,10 @@ def _good_token(cloud: Cloud, token_id: str) -> Resource:
 
 def _meant_token(call: Call, action: str) -> Resource:
     if call.token is None:
-        raise _refused()
+        raise refused()
     token_id = call.request.headers.get("x-subject-token")
     if not token_id:
-        raise _forbidden(f"identity:{action}_token")
+        raise forbidden(f"identity:{action}_token")
     return _good_token(call.cloud, token_id)
 
 
@@ -250,40 +241,11 @@ def _projects(call: Call) -> Answer:
         }
         for project in call.cloud.store.list("project", lambda project: project["id"] in user["project_ids"])
     ]
-    return {"projects": projects, "links": _list_links(call)}
+    return {"projects": projects, "links": list_links(call)}
 
 
 def _catalog(call: Call) -> Answer:
     return {"catalog": catalog(call.cloud), "links": {"self": call.cloud.url("identity/v3/auth/catalog")}}
-
-
-def _list_links(call: Call) -> dict[str, Any]:
-    path = call.request.scope["path"].removeprefix(call.request.scope.get("root_path", ""))
-    return {"next": None, "self": call.cloud.url(f"identity{path}"), "previous": None}
-
-
-def _application_credentials(call: Call) -> Answer:
-    _own_user(call, "list_application_credentials")
-    owned = call.cloud.store.list("application_credential", user_id=call.request_token["user_id"])
-    shown = [_shown_credential(call, credential) for credential in owned]
-    return {"application_credentials": shown, "links": _list_links(call)}
-
-
-def _application_credential(call: Call) -> Answer:
-    _own_user(call, "get_application_credential")
-    credential = call.cloud.store.get("application_credential", call.path["credential_id"])
-    return {"application_credential": _shown_credential(call, credential)}
-
-
-def _own_user(call: Call, action: str) -> None:
-    if call.path["user_id"] != call.request_token["user_id"]:
-        raise _forbidden(f"identity:{action}")
-
-
-def _shown_credential(call: Call, credential: Resource) -> dict[str, Any]:
-    kept = ("id", "name", "description", "user_id", "project_id", "system", "expires_at", "unrestricted")
-    link = call.cloud.url(f"identity/v3/application_credentials/{credential['id']}")
-    return {**{field: credential[field] for field in kept}, "roles": ROLES, "links": {"self": link}}
 
 
 def may_delegate(cloud: Cloud, token: Resource) -> bool:
@@ -294,7 +256,7 @@ def may_delegate(cloud: Cloud, token: Resource) -> bool:
 
 def _trust(call: Call) -> Answer:
     if not may_delegate(call.cloud, call.request_token):
-        raise _forbidden("Delegated tokens cannot manage trusts.")
+        raise forbidden("Delegated tokens cannot manage trusts.")
     wanted = call.wanted("trust")
     kept = ("trustor_user_id", "trustee_user_id", "project_id", "impersonation")
     empty = dict.fromkeys(("expires_at", "remaining_uses", "deleted_at", "redelegated_trust_id"))
@@ -319,36 +281,38 @@ def _end_trust(call: Call) -> Answer:
     return 204, None
 
 
+_TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 409: "Conflict"}
+
+
 def _render(error: ApiError) -> dict[str, Any]:
-    title = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}.get(error.status, "Error")
+    title = _TITLES.get(error.status, "Error")
     return {"error": {"code": error.status, "message": error.message, "title": title}}
 
+
+_ROUTES: Routes = [
+    ("GET", "/", _versions, (300,)),
+    ("GET", "/v3", _version, (200,)),
+    ("GET", "/v3/", _version, (200,)),
+    ("POST", "/v3/auth/tokens", _issue, (201, 400, 401, 403, 404)),
+    ("GET", "/v3/auth/tokens", _validate, (200, 401, 403, 404)),
+    ("DELETE", "/v3/auth/tokens", _revoke, (204, 401, 403, 404)),
+    ("GET", "/v3/auth/projects", _projects, (200,)),
+    ("GET", "/v3/auth/catalog", _catalog, (200,)),
+    *application_credentials.ROUTES,
+    ("POST", "/v3/OS-TRUST/trusts", _trust, (201, 403)),
+    ("DELETE", "/v3/OS-TRUST/trusts/{trust_id}", _end_trust, (204, 404)),
+]
 
 SERVICE = Service(
     name="keystone",
     prefix="identity",
-    routes=[
-        ("GET", "/", _versions, (300,)),
-        ("GET", "/v3", _version, (200,)),
-        ("GET", "/v3/", _version, (200,)),
-        ("POST", "/v3/auth/tokens", _issue, (201, 400, 401, 403, 404)),
-        ("GET", "/v3/auth/tokens", _validate, (200, 401, 403, 404)),
-        ("DELETE", "/v3/auth/tokens", _revoke, (204, 401, 403, 404)),
-        ("GET", "/v3/auth/projects", _projects, (200,)),
-        ("GET", "/v3/auth/catalog", _catalog, (200,)),
-        ("GET", "/v3/users/{user_id}/application_credentials", _application_credentials, (200, 403)),
-        (
-            "GET",
-            "/v3/users/{user_id}/application_credentials/{credential_id}",
-            _application_credential,
-            (200, 403, 404),
-        ),
-        ("POST", "/v3/OS-TRUST/trusts", _trust, (201, 403)),
-        ("DELETE", "/v3/OS-TRUST/trusts/{trust_id}", _end_trust, (204, 404)),
-    ],
+    routes=_ROUTES,
     render=_render,
     public=frozenset({"/", "/v3", "/v3/", "/v3/auth/tokens"}),
-    malformed=f"Expecting to find valid JSON in request body. {_MALFORMED}",
+    heads=frozenset(path for method, path, *_ in _ROUTES if method == "GET"),
+    guarded=(),
+    elsewhere=(elsewhere, (404, 405)),
+    malformed=f"Expecting to find valid JSON in request body. {MALFORMED}",
     not_found={
         "application_credential": ("Could not find Application Credential: {}.", ""),
         "trust": ("Could not find trust: {}.", ""),

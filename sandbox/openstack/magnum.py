@@ -300,6 +300,11 @@ def _stats(call: Call) -> Answer:
     return {"clusters": len(clusters), "nodes": sum(c["node_count"] + c["master_count"] for c in clusters)}
 
 
+def _elsewhere(call: Call, status: int) -> Answer:
+    """The framework below refuses it, without words."""
+    raise ApiError(status, "")
+
+
 def _own_project(call: Call, project_id: str) -> None:
     if project_id != call.project_id:
         raise ApiError(403, "Not authorized.")
@@ -333,6 +338,7 @@ SERVICE = Service(
     render=_render,
     public=frozenset({"/", "/v1", "/v1/"}),
     headers=version_headers,
+    elsewhere=(_elsewhere, (404, 405)),
     malformed="Request is not in valid JSON format",
     not_found={
         "cluster": ("Cluster {} could not be found.", ""),

@@ -60,6 +60,11 @@ class Call:
         return self.request.path_params
 
     @property
+    def asked_path(self) -> str:
+        """The path below the service's own prefix."""
+        return _path(self.request)
+
+    @property
     def query(self) -> list[tuple[str, str]]:
         return self.request.query_params.multi_items()
 
@@ -73,6 +78,10 @@ class Call:
 Answer = Response | dict[str, Any] | tuple[int, dict[str, Any] | None]
 Handler = Callable[[Call], Answer | Awaitable[Answer]]
 Render = Callable[[ApiError], Any]
+Elsewhere = Callable[[Call, int], Answer]
+"""What is answered to a path (404) or a method of a known path (405) that the table has not."""
+ELSEWHERE = "* elsewhere"
+"""How such a request is called where the table's routes have their own names."""
 Routes = Sequence[tuple[str, str, Handler, Sequence[int]]]
 """(method, path, handler, statuses it may answer besides 401); what is deleted or has no body answers (204, None).
 
@@ -92,6 +101,9 @@ class Service:
         headers: added to every answer.
         malformed: the words for a body that is no JSON; a {} in them is that body.
         unauthorized_page: what is answered to a request without a good token, where it is HTML and not JSON.
+        heads: paths whose GET is a HEAD too; elsewhere HEAD is a method like any other.
+        guarded: what begins like this is not even looked for without a good token, unless it is public.
+        elsewhere: what is answered where the table has nothing, and with which statuses.
     """
 
     name: str
@@ -103,6 +115,9 @@ class Service:
     headers: Callable[[Request], dict[str, str]] = lambda request: {}
     malformed: str = "Malformed request body"
     unauthorized_page: str = ""
+    heads: frozenset[str] = frozenset()
+    guarded: tuple[str, ...] = ("/",)
+    elsewhere: tuple[Elsewhere, tuple[int, ...]] = (lambda call, status: _nothing_there(status), (404, 405))
 
 
 def application(cloud: Cloud, service: Service) -> ASGIApp:
@@ -111,14 +126,10 @@ def application(cloud: Cloud, service: Service) -> ASGIApp:
     for method, path, handler, statuses in service.routes:
         by_path.setdefault(path, {})[method] = (handler, statuses)
     routes = [
-        Route(path, _endpoint(cloud, service, handlers), methods=list(handlers)) for path, handlers in by_path.items()
+        _route(service, path, _endpoint(cloud, service, handlers), list(handlers)) for path, handlers in by_path.items()
     ]
-
-    def refuse(request: Request, error: Exception) -> Response:
-        message = "The resource could not be found." if error.status_code == 404 else "Not allowed."  # type: ignore[attr-defined]
-        return JSONResponse(service.render(ApiError(error.status_code, message)), error.status_code)  # type: ignore[attr-defined]
-
-    app: ASGIApp = Starlette(routes=routes, exception_handlers={404: refuse, 405: refuse})
+    elsewhere = _elsewhere(cloud, service)
+    app: ASGIApp = Starlette(routes=routes, exception_handlers={404: elsewhere, 405: elsewhere})
     app = LedgerMiddleware(app, service.name, cloud.ledger)
     return FaultMiddleware(
         app,
@@ -131,16 +142,55 @@ def application(cloud: Cloud, service: Service) -> ASGIApp:
 def answers(service: Service) -> Iterator[tuple[str, int]]:
     """(route, status): all that a service can answer; a route is written `GET /v2.0/ports/{id}`."""
     for method, path, _, statuses in service.routes:
-        refused = () if path in service.public else (401,)
-        for status in (*statuses, *refused):
+        for status in (*statuses, *_refused_at(service, path)):
             yield f"{method} {path}", status
+    for status in (*service.elsewhere[1], *((401,) if service.guarded else ())):
+        yield ELSEWHERE, status
+
+
+def _refused_at(service: Service, path: str) -> tuple[int, ...]:
+    return () if path in service.public else (401,)
+
+
+def _route(
+    service: Service, path: str, endpoint: Callable[[Request], Awaitable[Response]], methods: list[str]
+) -> Route:
+    route = Route(path, endpoint, methods=methods)
+    if route.methods and path not in service.heads:
+        route.methods.discard("HEAD")  # Starlette adds it to every GET
+    return route
+
+
+def _elsewhere(cloud: Cloud, service: Service) -> Callable[[Request, Exception], Response]:
+    """What is answered where the table has nothing."""
+
+    def answer(request: Request, error: Exception) -> Response:
+        path = _path(request)
+        token = authenticate(cloud, request)
+        if token is None and path.startswith(service.guarded) and path not in service.public:
+            return _unauthorized(cloud, service)
+        status: int = error.status_code  # type: ignore[attr-defined]
+        try:
+            return _response(service.elsewhere[0](Call(cloud, request, token, None), status))
+        except ApiError as refusal:
+            return JSONResponse(service.render(refusal), refusal.status)
+
+    return answer
+
+
+def _nothing_there(status: int) -> Answer:
+    raise ApiError(status, "The resource could not be found." if status == 404 else "Method Not Allowed")
+
+
+def _path(request: Request) -> str:
+    return str(request.scope["path"]).removeprefix(request.scope.get("root_path", ""))
 
 
 def _endpoint(
     cloud: Cloud, service: Service, handlers: dict[str, tuple[Handler, Sequence[int]]]
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+        path = _path(request)
         handler, statuses = handlers["GET" if request.method == "HEAD" else request.method]
         is_worded = True
         try:
@@ -159,7 +209,7 @@ def _endpoint(
         except Exception:
             traceback.print_exc()
             response = JSONResponse(service.render(ApiError(500, traceback.format_exc())), 500)
-        if response.status_code not in (*statuses, 401):
+        if response.status_code not in (*statuses, *_refused_at(service, path)):
             why = f"{service.name}: {request.method} {path} answers {response.status_code}: not in its table"
             response = JSONResponse(service.render(ApiError(500, why)), 500)
         if is_worded:  # a refusal without words is that of the framework below, which knows no such headers

@@ -14,6 +14,7 @@ from sandbox.openstack.neutron.lists import listing, showing
 from sandbox.openstack.neutron.ports import post_port
 from sandbox.openstack.neutron.quotas import get_details, get_quota
 from sandbox.openstack.neutron.tags import tag_routes
+from sandbox.openstack.pages import nothing_there
 from sandbox.openstack.service import Answer, ApiError, Call, Service
 
 
@@ -27,6 +28,15 @@ def _render(error: ApiError) -> dict[str, Any]:
     return {"NeutronError": {"type": kind, "message": error.message, "detail": ""}}
 
 
+def _elsewhere(call: Call, status: int) -> Answer:
+    """Below its version it words it itself."""
+    if not call.asked_path.startswith("/v2.0"):
+        return nothing_there(call, status)
+    raise ApiError(status, _NOWHERE if status == 404 else _MALFORMED)
+
+
+_NOWHERE = "The resource could not be found."
+_MALFORMED = "The server could not comply with the request since it is either malformed or otherwise incorrect."
 _READ = [
     ("network", "networks"),
     ("subnet", "subnets"),
@@ -55,6 +65,8 @@ SERVICE = Service(
     ],
     render=_render,
     public=frozenset({"/"}),
+    guarded=("/v2.0",),
+    elsewhere=(_elsewhere, (404, 405)),
     not_found={
         "floatingip": ("Floating IP {} could not be found", "FloatingIPNotFound"),
         "network": ("Network {} could not be found.", "NetworkNotFound"),

@@ -8,10 +8,14 @@ from sandbox.openstack.nova.flavors import get_extra_specs, get_flavor, list_fla
 from sandbox.openstack.nova.keypairs import delete_keypair, get_keypair, list_keypairs, post_keypair
 from sandbox.openstack.nova.quotas import get_limits, get_quota_details, get_quotas
 from sandbox.openstack.nova.servers import get_server, list_servers, list_whole_servers
-from sandbox.openstack.nova.versions import get_version, minor_of, version_headers
+from sandbox.openstack.nova.versions import elsewhere, get_version, list_versions, minor_of, version_headers
 from sandbox.openstack.service import Answer, ApiError, Call, Handler, Routes, Service
 
-_PUBLIC: Routes = [("GET", "/v2.1", get_version, (200,)), ("GET", "/v2.1/", get_version, (200,))]
+_PUBLIC: Routes = [
+    ("GET", "/", list_versions, (200,)),
+    ("GET", "/v2.1", get_version, (200,)),
+    ("GET", "/v2.1/", get_version, (200,)),
+]
 _ROUTES: Routes = [
     ("GET", "/v2.1/servers", list_servers, (200, 400, 403)),
     ("GET", "/v2.1/servers/detail", list_whole_servers, (200, 400, 403)),
@@ -53,7 +57,10 @@ SERVICE = Service(
         *[(method, path, _at_a_version(handler), (*statuses, 406)) for method, path, handler, statuses in _ROUTES],
     ],
     render=_render,
-    public=frozenset({"/v2.1", "/v2.1/"}),
+    public=frozenset({"/", "/v2.1", "/v2.1/"}),
+    heads=frozenset({"/", "/v2.1", "/v2.1/"}),
+    guarded=("/v2.1/",),
+    elsewhere=(elsewhere, (200, 300, 404)),
     not_found={
         "server": ("Instance {} could not be found.", ""),
         "flavor": ("Flavor {} could not be found.", ""),

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
+from starlette.responses import JSONResponse
 
+from sandbox.openstack.pages import nothing_there
 from sandbox.openstack.service import Answer, ApiError, Call
 
 OLDEST, NEWEST = 1, 104  # of 2.x
@@ -33,7 +35,9 @@ def minor_of(request: Request) -> int:
 
 
 def version_headers(request: Request) -> dict[str, str]:
-    """What Nova adds to every answer: the version asked for, also where it has none."""
+    """What Nova adds to every answer below a version: the one asked for, also where it has none."""
+    if not request.scope["path"].removeprefix(request.scope.get("root_path", "")).startswith("/v2.1"):
+        return {}
     asked = _asked(request)
     return {
         "OpenStack-API-Version": f"compute {asked}",
@@ -71,3 +75,38 @@ def get_version(call: Call) -> Answer:
         "media-types": [media],
     }
     return {"version": version}
+
+
+def list_versions(call: Call) -> Answer:
+    """GET /: the frozen 2.0 and the one that goes on."""
+    shown = [_listed(call, *version) for version in _VERSIONS]
+    return {"versions": shown}
+
+
+def elsewhere(call: Call, status: int) -> Answer:
+    """What the table has not: documents of versions are got by any method, other paths are offered at each version."""
+    if call.asked_path == "/":
+        return list_versions(call)
+    if call.asked_path in ("/v2.1", "/v2.1/"):
+        return JSONResponse(get_version(call), 200, version_headers(call.request))
+    if call.asked_path.startswith("/v2.1/"):
+        return nothing_there(call, 404)
+    return 300, {"choices": [_choice(call, *version) for version in _VERSIONS]}
+
+
+_VERSIONS = [  # id, status, path, newest, oldest, updated
+    ("v2.0", "DEPRECATED", "v2", "", "", "2025-07-04T12:00:00Z"),
+    ("v2.1", "CURRENT", "v2.1", f"2.{NEWEST}", f"2.{OLDEST}", "2013-07-23T11:33:21Z"),
+]
+
+
+def _listed(call: Call, ident: str, status: str, path: str, newest: str, oldest: str, updated: str) -> dict[str, Any]:
+    links = [{"rel": "self", "href": call.cloud.url(f"compute/{path}/")}]
+    numbers = {"version": newest, "min_version": oldest, "updated": updated}
+    return {"id": ident, "status": status, **numbers, "links": links}
+
+
+def _choice(call: Call, ident: str, status: str, path: str, *_: str) -> dict[str, Any]:
+    links = [{"rel": "self", "href": call.cloud.url(f"compute/{path}{call.asked_path}")}]
+    media = {"base": "application/json", "type": f"application/vnd.openstack.compute+json;version={path[1:]}"}
+    return {"id": ident, "status": status, "links": links, "media-types": [media]}

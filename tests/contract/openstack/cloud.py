@@ -14,6 +14,7 @@ from openstack.connection import Connection
 from requests import Response
 from requests import Session as Requests
 
+from sandbox.openstack.service import ELSEWHERE
 from tests.contract import claims
 from tests.contract.evidence import Evidence
 from tests.contract.transcript import Transcript
@@ -30,20 +31,27 @@ TYPES = {  # service -> its type in the catalog
 _TOLD_HEADERS = ("openstack-api-version", "openstack-api-minimum-version", "openstack-api-maximum-version")
 _TOLD_HEADERS += ("www-authenticate",)
 _PARAMETER = re.compile(r"\\\{[a-z_]+\\\}")
+
+
+def _pattern(path: str) -> str:
+    return _PARAMETER.sub("[^/]+", re.escape(path))
+
+
+_HEADS = {service.name: service.heads for service in claims.OPENSTACK}
 _ROUTES = {
-    service.name: [
-        (method, path, re.compile(_PARAMETER.sub("[^/]+", re.escape(path)))) for method, path, *_ in service.routes
-    ]
+    service.name: [(method, path, re.compile(_pattern(path))) for method, path, *_ in service.routes]
     for service in claims.OPENSTACK
 }
 
 
 def route_of(service: str, method: str, path: str) -> str:
-    """The route of the sandbox's table that a request takes; empty if it has none."""
+    """The route of the sandbox's table that a request takes."""
+    if method == "HEAD" and any(re.fullmatch(_pattern(head), path) for head in _HEADS[service]):
+        method = "GET"
     for known, route, pattern in _ROUTES[service]:
         if known == method and pattern.fullmatch(path):
             return f"{method} {route}"
-    return ""
+    return ELSEWHERE
 
 
 @dataclass

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import openstack
 import pytest
-import yaml
+from openstack.config import OpenStackConfig
 
 from tests.contract.evidence import Evidence
 from tests.contract.openstack import versions
@@ -24,19 +23,21 @@ from tests.support.sandbox import running_sandbox
 def clouds(side: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, dict]]]:
     """The cloud's name, and all entries of its clouds.yaml."""
     if side == "real":
-        if "MAGNUMHUB_TEST_CLOUD" not in os.environ:
+        name = os.environ.get("MAGNUMHUB_TEST_CLOUD")
+        if not name:
             pytest.skip("MAGNUMHUB_TEST_CLOUD names no real cloud")
-        name, path = os.environ["MAGNUMHUB_TEST_CLOUD"], Path(os.environ["OS_CLIENT_CONFIG_FILE"])
-        yield name, yaml.safe_load(path.read_text())["clouds"]
+        # Wherever the clients look for it, with secure.yaml.
+        yield name, OpenStackConfig().cloud_config["clouds"]
         return
     with running_sandbox(tmp_path_factory.mktemp("sandbox") / "state", dict(os.environ)) as sandbox:
-        yield "sandbox", yaml.safe_load(Path(sandbox.started["clouds_yaml"]).read_text())["clouds"]
+        yield "sandbox", OpenStackConfig(config_files=[sandbox.started["clouds_yaml"]]).cloud_config["clouds"]
 
 
 def _project(clouds: tuple[str, dict[str, dict]], suffix: str, side: str, evidence: Evidence) -> Project:
     name, entries = clouds
     if name + suffix not in entries:
-        pytest.skip(f"clouds.yaml has no {name}{suffix}")
+        what = {"": "the project", "-appcred": "its application credential", "-other": "another project"}[suffix]
+        pytest.skip(f"clouds.yaml has no entry {name}{suffix} ({what})")
     return Project(side, openstack.connection.Connection(**entries[name + suffix]), evidence)
 
 
@@ -71,8 +72,10 @@ def names(clouds: tuple[str, dict[str, dict]], project: Project) -> dict[str, st
     for suffix, whose in (("-appcred", "ours"), ("-other", "theirs"), ("", "ours")):
         entry = entries.get(name + suffix, {"auth": {}})
         auth = entry["auth"]
-        called = (entry.get("region_name"), auth.get("username"), auth.get("project_name"))
+        # A user and a project may well be called the same; their ids tell them apart.
+        called = (auth.get("username"), auth.get("project_name"))
         known |= {text: f"<{whose}>" for text in called if text}
+        known |= {entry["region_name"]: "<region>"} if "region_name" in entry else {}
         known |= {auth[field]: f"<{field}>" for field in ("password", "application_credential_secret") if field in auth}
     return known
 

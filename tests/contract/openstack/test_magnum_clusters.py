@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.contract.openstack.cloud import Project, Told, poll
@@ -51,6 +53,12 @@ def test_complete(told: Told, magnum: Magnum, built: Built) -> None:
     assert (cluster["docker_volume_size"], cluster["create_timeout"], cluster["node_count"]) == (33, 90, 2)
     assert (cluster["flavor_id"], cluster["master_flavor_id"]) == (magnum.flavors[1], magnum.flavors[0])
     assert cluster["api_address"].startswith("https://")
+    assert cluster["coe_version"] is None or re.fullmatch(r"v?[0-9.]+", cluster["coe_version"])
+    assert cluster["container_version"] is None or re.fullmatch(r"v?[0-9.]+", cluster["container_version"])
+    assert cluster["health_status"] in (None, "HEALTHY", "UNHEALTHY", "UNKNOWN")
+    assert isinstance(cluster["health_status_reason"], dict | None)
+    assert isinstance(cluster["status_reason"], str | None)
+    assert "faults" not in cluster
     assert (len(cluster["master_addresses"]), len(cluster["node_addresses"])) == (1, 2)
     floating = {ip.floating_ip_address for ip in magnum.project.connection.network.ips()}
     assert set(cluster["master_addresses"]) <= floating

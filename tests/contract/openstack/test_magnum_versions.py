@@ -42,10 +42,14 @@ def test_refused(told: Told, asked: str) -> None:
 
 def test_refused_everywhere(told: Told) -> None:
     headers = {"OpenStack-API-Version": "container-infra 1.99"}
+    refusals = []
     for route in VERSIONED:
         method, path = route.split()
         body = {} if method == "POST" else None
         path = re.sub(r"\{[a-z_]+\}", UNKNOWN, path)
         answer = told.project.call("magnum", method, path, body, headers=headers)
         assert (route, answer.status) == (route, 406)
-        assert answer.body["errors"][0]["code"] == "magnum.microversion-unsupported"
+        refusals.append(answer)
+    assert refusals[0].body["errors"][0]["code"] == "magnum.microversion-unsupported"
+    assert all(refusal.body == refusals[0].body for refusal in refusals)
+    told.tell("magnum", "any route at 1.99", refusals[0])

@@ -16,11 +16,11 @@ def test_own(told: Told) -> None:
     assert all(limit == -1 or limit > 0 for limit in limits.values())
 
 
-def test_counted(told: Told, network: Network) -> None:
-    path = f"/v2.0/quotas/{told.project.project_id}/details"
-    before = told.project.call("neutron", "GET", path).body["quota"]["floatingip"]
+def test_counted(project: Project, network: Network) -> None:
+    path = f"/v2.0/quotas/{project.project_id}/details"
+    before = project.call("neutron", "GET", path).body["quota"]["floatingip"]
     network.floating_ip()
-    after = told.project.call("neutron", "GET", path).body["quota"]["floatingip"]
+    after = project.call("neutron", "GET", path).body["quota"]["floatingip"]
     assert after == before | {"used": before["used"] + 1}
 
 

@@ -139,10 +139,11 @@ def test_of_others(told: Told, servers: Servers, other: Project) -> None:
     assert told.call("nova", "GET", f"{SERVERS}/detail", of=other).body == {"servers": []}
 
 
-def test_counted(told: Told, servers: Servers) -> None:
-    limits = told.project.call("nova", "GET", "/v2.1/limits").body["limits"]["absolute"]
-    path = f"/v2.1/os-quota-sets/{told.project.project_id}/detail"
-    detail = told.project.call("nova", "GET", path).body["quota_set"]
+@pytest.mark.usefixtures("servers")
+def test_counted(project: Project) -> None:
+    limits = project.call("nova", "GET", "/v2.1/limits").body["limits"]["absolute"]
+    path = f"/v2.1/os-quota-sets/{project.project_id}/detail"
+    detail = project.call("nova", "GET", path).body["quota_set"]
     assert limits["totalInstancesUsed"] == detail["instances"]["in_use"] >= 2
     assert limits["totalCoresUsed"] == detail["cores"]["in_use"] > 0
     assert limits["totalRAMUsed"] == detail["ram"]["in_use"] > 0

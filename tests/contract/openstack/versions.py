@@ -1,9 +1,8 @@
-"""Which services were recorded: what each one's version document says, and what whoever recorded says of them."""
+"""Which services were recorded: what each one's version document says."""
 
 from __future__ import annotations
 
 import json
-import os
 
 from tests.contract.openstack.cloud import Project
 from tests.contract.transcript import RECORDED
@@ -21,11 +20,7 @@ def told(project: Project) -> dict[str, str]:
 
 
 def record(project: Project) -> None:
-    """Write them beside the recorded answers.
-
-    MAGNUMHUB_TEST_VERSIONS: their releases in words, which no service tells, e.g. `Keystone 30, Magnum 23`.
-    """
-    versions = told(project) | {"releases": os.environ.get("MAGNUMHUB_TEST_VERSIONS", "")}
+    """Write them beside the recorded answers."""
     path = RECORDED / "openstack" / "versions.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(versions, indent=1, sort_keys=True) + "\n")
+    path.write_text(json.dumps(told(project), indent=1, sort_keys=True) + "\n")
