@@ -104,7 +104,7 @@ class Api:
             raise method_not_allowed()
         wanted = discovery.AGGREGATED.search(request.accept)
         if steps in (["api"], ["apis"]) and wanted:
-            document = discovery.aggregated(self._kinds, core=steps == ["api"], version=wanted[1])
+            document = discovery.aggregated(self._kinds, core=steps == ["api"])
             await respond_json(send, document, kind=f"application/json;{wanted[0]}")
         else:
             await respond_json(send, document)

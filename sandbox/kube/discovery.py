@@ -14,7 +14,7 @@ from typing import Any
 from sandbox.kube.errors import NothingServedError, no_such_path
 from sandbox.kube.kinds import Kinds, Resource
 
-AGGREGATED = re.compile(r"g=apidiscovery\.k8s\.io;v=(v2beta1|v2);as=APIGroupDiscoveryList")
+AGGREGATED = re.compile(r"g=apidiscovery\.k8s\.io;v=v2;as=APIGroupDiscoveryList")
 # What a subresource speaks of, where it is not the resource itself.
 _SPOKEN = {
     "scale": ("autoscaling", "v1", "Scale", ["get", "patch", "update"]),
@@ -72,7 +72,7 @@ def _versions(kinds: Kinds, core: bool) -> list[tuple[str, dict[str, list[Resour
     return groups
 
 
-def aggregated(kinds: Kinds, core: bool, version: str = "v2") -> dict[str, Any]:
+def aggregated(kinds: Kinds, core: bool) -> dict[str, Any]:
     """An APIGroupDiscoveryList of everything below /api or /apis."""
     items = []
     for group, versions in _versions(kinds, core):
@@ -81,14 +81,20 @@ def aggregated(kinds: Kinds, core: bool, version: str = "v2") -> dict[str, Any]:
             for name, resources in versions.items()
         ]
         items.append({"metadata": {"name": group} if group else {}, "versions": listed})
-    api_version = f"apidiscovery.k8s.io/{version}"
-    return {"kind": "APIGroupDiscoveryList", "apiVersion": api_version, "metadata": {}, "items": items}
+    head = {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}}
+    return {**head, "items": items}
+
+
+def _response_kind(r: Resource, group: str, version: str, kind: str) -> dict[str, str]:
+    """The kind of the answers; a built-in one does not repeat the group and version that it is listed under."""
+    own = (group, version) == (r.group, r.version) and not r.custom
+    return {"group": "" if own else group, "version": "" if own else version, "kind": kind}
 
 
 def _aggregated_resource(r: Resource) -> dict[str, Any]:
     told: dict[str, Any] = {
         "resource": r.plural,
-        "responseKind": {"group": r.group, "version": r.version, "kind": r.kind},
+        "responseKind": _response_kind(r, r.group, r.version, r.kind),
         "scope": "Namespaced" if r.namespaced else "Cluster",
         "singularResource": r.singular,
         "verbs": list(r.verbs),
@@ -100,7 +106,7 @@ def _aggregated_resource(r: Resource) -> dict[str, Any]:
     subresources = []
     for sub in r.subresources:
         group, version, kind, verbs = _spoken(r, sub)
-        response = {"group": group, "version": version, "kind": kind}
+        response = _response_kind(r, group, version, kind)
         subresources.append({"subresource": sub, "responseKind": response, "verbs": verbs})
     if subresources:
         told["subresources"] = subresources

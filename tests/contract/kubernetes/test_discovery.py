@@ -30,4 +30,34 @@ def test_documents(told: Told) -> None:
             shown[f"{version} {resource['name']}"] = resource
     for resource in Kinds():
         name = f"{resource.group_version} {resource.plural}"
-        told.tell(name, resource={key: value for key, value in shown[name].items() if key != "categories"})
+        told.tell(name, resource=shown[name])
+
+
+def test_aggregated(told: Told) -> None:
+    """What helm and kubectl ask first: everything in two documents."""
+    accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+    shown: dict[tuple[str, str, str], Any] = {}
+    for path in ("/api", "/apis"):
+        answer = told.api.call("GET", path, headers={"Accept": accept})
+        assert answer.headers["content-type"] == accept
+        told.tell(path, head={key: value for key, value in answer.body.items() if key != "items"})
+        for group in answer.body["items"]:
+            name = group["metadata"].get("name", "")
+            for served in group["versions"]:
+                assert served["freshness"] == "Current"
+                shown |= {(name, served["version"], r["resource"]): r for r in served["resources"]}
+    for resource in Kinds():
+        found = shown[resource.group, resource.version, resource.plural]
+        found["subresources"] = sorted(
+            (s for s in found.get("subresources", []) if s["subresource"] in resource.subresources),
+            key=lambda s: s["subresource"],
+        )
+        told.tell(f"{resource.group_version} {resource.plural}", resource=found)
+
+
+def test_groups(told: Told) -> None:
+    for group in sorted({r.group for r in Kinds()} - {""}):
+        told.call("GET", f"/apis/{group}", leave=("versions",))
+    older = {"Accept": "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json"}
+    assert told.api.call("GET", "/apis", headers=older).body["kind"] == "APIGroupList"
+    assert told.api.call("GET", "/apis").body.keys() == {"kind", "apiVersion", "groups"}

@@ -189,7 +189,7 @@ def test_change(told: Told, namespace: str, kind: str, body: Obj, change: Obj) -
     assert answer.status in (200, 422)
 
 
-# What the server adds here is a comparison of its own types, which nobody reads by its parts.
+# What the server adds here is a print of its own types: listed.
 _COMPARED = {
     ("Job", "merge"): "field is immutable",
     ("PersistentVolumeClaim", "merge"): "spec is immutable after creation except resources.requests",
