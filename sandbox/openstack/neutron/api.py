@@ -13,6 +13,7 @@ from sandbox.openstack.neutron.floating_ips import (
 from sandbox.openstack.neutron.lists import listing, showing
 from sandbox.openstack.neutron.ports import post_port
 from sandbox.openstack.neutron.quotas import get_details, get_quota
+from sandbox.openstack.neutron.security_groups import get_group, list_groups
 from sandbox.openstack.neutron.tags import tag_routes
 from sandbox.openstack.pages import nothing_there
 from sandbox.openstack.service import Answer, ApiError, Call, Service
@@ -42,7 +43,6 @@ _READ = [
     ("subnet", "subnets"),
     ("port", "ports"),
     ("router", "routers"),
-    ("security_group", "security-groups"),
     ("floatingip", "floatingips"),
 ]
 
@@ -51,8 +51,10 @@ SERVICE = Service(
     prefix="network",
     routes=[
         ("GET", "/", _versions, (200,)),
-        *[("GET", f"/v2.0/{path}", listing(kind, path.replace("-", "_")), (200, 400)) for kind, path in _READ],
+        *[("GET", f"/v2.0/{path}", listing(kind, path), (200, 400)) for kind, path in _READ],
         *[("GET", f"/v2.0/{path}/{{id}}", showing(kind), (200, 404)) for kind, path in _READ],
+        ("GET", "/v2.0/security-groups", list_groups, (200, 400)),
+        ("GET", "/v2.0/security-groups/{id}", get_group, (200, 404)),
         ("POST", "/v2.0/ports", post_port, (201, 400, 403, 404, 409)),
         ("DELETE", "/v2.0/ports/{id}", delete_one_port, (204, 404, 409)),
         ("POST", "/v2.0/floatingips", post_floating_ip, (201, 400, 403, 404, 409)),

@@ -7,7 +7,9 @@ from typing import Any
 
 from sandbox.cloud import Cloud
 from sandbox.openstack.neutron import resources
-from sandbox.store import Resource
+from sandbox.openstack.neutron.lists import listing
+from sandbox.openstack.service import Call
+from sandbox.store import Resource, public
 
 _DEFAULT = "default"
 _numbers = itertools.count(1)
@@ -31,6 +33,19 @@ def default_group(cloud: Cloud, project_id: str) -> Resource:
     for ethertype in ("IPv4", "IPv6"):
         _add_rule(group, "ingress", ethertype, remote_group_id=group["id"])
     return group
+
+
+def list_groups(call: Call) -> Any:
+    """Whoever asks for a project's groups finds the default one."""
+    default_group(call.cloud, call.project_id)
+    return listing("security_group", "security_groups")(call)
+
+
+def get_group(call: Call) -> Any:
+    """One by itself tells of each rule whether it is the default group's; lists do not."""
+    group = public(call.cloud.store.get("security_group", call.path["id"], project_id=call.project_id))
+    told = {"belongs_to_default_sg": group["name"] == _DEFAULT}
+    return {"security_group": group | {"security_group_rules": [r | told for r in group["security_group_rules"]]}}
 
 
 def _add_rule(group: Resource, direction: str, ethertype: str, **fields: Any) -> None:
