@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -15,6 +14,7 @@ import orjson
 from sandbox.kube import apply as ownership
 from sandbox.kube.admission import Admission
 from sandbox.kube.defaults import set_defaults
+from sandbox.kube.deletion import check_preconditions, is_gone, marked
 from sandbox.kube.errors import StatusError, already_exists, bad_request, conflict, invalid, not_found
 from sandbox.kube.generated import random_suffix
 from sandbox.kube.kinds import Kinds, Resource
@@ -193,25 +193,11 @@ class Objects:
         """
         options = options or {}
         old = self.get(resource, namespace, name)
-        self._check_preconditions(resource, old, options.get("preconditions") or {})
-        meta = dict(old["metadata"])
-        finalizers = _with_policy(resource, list(meta.get("finalizers") or []), options)
-        grace = _grace_period(resource, old, options.get("gracePeriodSeconds"))
+        check_preconditions(resource, old, options.get("preconditions") or {})
+        going = marked(resource, old, options)
         if options.get("dryRun"):
-            return old, not finalizers and not grace
-        if "deletionTimestamp" not in meta or grace < meta.get("deletionGracePeriodSeconds", 0):
-            ends = datetime.now(UTC) + timedelta(seconds=grace)
-            meta["deletionTimestamp"] = ends.strftime("%Y-%m-%dT%H:%M:%SZ")
-            meta["deletionGracePeriodSeconds"] = grace
-        if finalizers:
-            meta["finalizers"] = finalizers
-        if "generation" in meta and "deletionTimestamp" not in old["metadata"]:
-            meta["generation"] += 1
-        going = {**old, "metadata": meta}
-        if resource.key == ("", "namespaces"):
-            going["status"] = {**old["status"], "phase": "Terminating"}
-            meta.pop("deletionGracePeriodSeconds", None)
-        if _is_gone(resource, going):
+            return old, is_gone(resource, going)
+        if is_gone(resource, going):
             last = self.store.remove(*resource.key, namespace, name)
             return (going if resource.key == ("", "pods") else last), True
         return (going if going == old else self.store.put(*resource.key, going)), False
@@ -299,19 +285,10 @@ class Objects:
         if new == old or dry_run:
             return new
         meta = new["metadata"]
-        if "deletionTimestamp" in meta and _is_gone(resource, new):
+        if "deletionTimestamp" in meta and is_gone(resource, new):
             gone = self.store.remove(*resource.key, meta.get("namespace", ""), meta["name"])
             return {**new, "metadata": {**meta, "resourceVersion": gone["metadata"]["resourceVersion"]}}
         return self.store.put(*resource.key, new)
-
-    def _check_preconditions(self, resource: Resource, obj: Obj, preconditions: Obj) -> None:
-        for field, told, perhaps in _PRECONDITIONS:
-            asked, have = preconditions.get(field), obj["metadata"][field]
-            if asked and asked != have:
-                why = (
-                    f"the {told} in the precondition ({asked}) does not match the {told} in record ({have}). {perhaps}"
-                )
-                raise conflict(resource.group, resource.kind, obj["metadata"]["name"], why)
 
     def _follow_definitions(self, event: Event) -> None:
         """Serve what definitions define; with a definition its objects go."""
@@ -325,12 +302,6 @@ class Objects:
         for obj in self.store.list(spec["group"], spec["names"]["plural"]):
             meta = obj["metadata"]
             self.store.remove(spec["group"], spec["names"]["plural"], meta.get("namespace", ""), meta["name"])
-
-
-_PRECONDITIONS = (
-    ("uid", "UID", "The object might have been deleted and then recreated"),
-    ("resourceVersion", "ResourceVersion", "The object might have been modified"),
-)
 
 
 def _other_uid(resource: Resource, old: Obj, asked: str) -> StatusError:
@@ -350,31 +321,3 @@ def _desired(resource: Resource, obj: Obj) -> Obj:
     if resource.plural == "pods":
         said["spec"] = {k: v for k, v in obj["spec"].items() if k != "nodeName"}  # binding a pod does not count
     return said
-
-
-def _with_policy(resource: Resource, finalizers: list[str], options: Obj) -> list[str]:
-    """Finalizers with the one that the propagation policy asks for; a Job orphans its pods unless told otherwise."""
-    policy = options.get("propagationPolicy") or ("Orphan" if resource.key == ("batch", "jobs") else "Background")
-    if options.get("orphanDependents") is not None:
-        policy = "Orphan" if options["orphanDependents"] else "Background"
-    wanted = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}.get(policy)
-    if wanted and wanted not in finalizers:
-        finalizers.append(wanted)
-    return finalizers
-
-
-def _grace_period(resource: Resource, obj: Obj, asked: int | None) -> int:
-    """Seconds that a pod gets; 0 for everything else, and for pods that no node runs."""
-    if resource.key != ("", "pods"):
-        return 0
-    if not obj["spec"].get("nodeName") or obj["status"].get("phase") in ("Succeeded", "Failed"):
-        return 0
-    return obj["spec"]["terminationGracePeriodSeconds"] if asked is None else asked
-
-
-def _is_gone(resource: Resource, obj: Obj) -> bool:
-    if obj["metadata"].get("finalizers"):
-        return False
-    if resource.key == ("", "namespaces"):
-        return not obj["spec"].get("finalizers")
-    return not obj["metadata"].get("deletionGracePeriodSeconds")
