@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 import fabric
 import paramiko
 import pytest
+from invoke.watchers import StreamWatcher
 
 from magnumhub.domain.errors import DeadlineError, TransientError
 from magnumhub.remote.jobs import Job
@@ -35,6 +36,19 @@ def soon(act: object, after_s: float = 0.5) -> threading.Timer:
     return timer
 
 
+class CutAfter(StreamWatcher):
+    """Cuts the network when a command has printed this."""
+
+    def __init__(self, text: str, network: Relay) -> None:
+        super().__init__()
+        self._text, self._network = text, network
+
+    def submit(self, stream: str) -> list[str]:
+        if self._text in stream:
+            self._network.cut()
+        return []
+
+
 def is_there(client: paramiko.SSHClient, path: str) -> bool:
     return Told.run(client, f"test -e {path}")[0] == 0
 
@@ -55,8 +69,8 @@ def test_a_connection_cut_during_a_command_by_fabric(network: Relay, server: SSH
     options = {"key_filename": str(server.key_path), "look_for_keys": False, "allow_agent": False}
     with fabric.Connection("127.0.0.1", server.user, network.port, connect_kwargs=options) as connection:
         connection.open()
-        soon(network.cut)
-        result = connection.run("echo before; sleep 20", hide=True, warn=True, in_stream=False)
+        cutting = [CutAfter("before\n", network)]
+        result = connection.run("echo before; sleep 20", hide=True, warn=True, in_stream=False, watchers=cutting)
     told.add("echo before; sleep 20", exited=result.exited, stdout=result.stdout)
     assert (result.exited, result.stdout) == (-1, "before\n")
 
@@ -65,8 +79,8 @@ def test_a_connection_cut_during_a_command_by_openssh(
     network: Relay, server: SSHServer, told: Told, openssh: list[str]
 ) -> None:
     options = [f"-oPort={network.port}" if word.startswith("-oPort=") else word for word in openssh]
-    soon(network.cut, 1.5)
-    done = told.program(["ssh", *options, "127.0.0.1", "echo before; sleep 20"], shown="ssh: echo before; sleep 20")
+    command = ["ssh", *options, "127.0.0.1", "echo before; sleep 20"]
+    done = told.broken_program(command, network.cut, shown="ssh: echo before; sleep 20")
     assert (done.returncode, done.stdout) == (255, "before\n")
 
 

@@ -72,9 +72,26 @@ class Told:
     def program(self, arguments: list[str], *, stdin: str = "", shown: str) -> subprocess.CompletedProcess[str]:
         """A run of OpenSSH's own ssh or sftp; its files and ports are the test's, so `shown` is told instead."""
         done = subprocess.run(arguments, input=stdin, capture_output=True, text=True, timeout=60)
+        self._ended(done, shown)
+        return done
+
+    def broken_program(
+        self, arguments: list[str], cut: Callable[[], None], *, shown: str
+    ) -> subprocess.CompletedProcess[str]:
+        """As `program`, of one whose connection is cut when its first line has come."""
+        pipe = subprocess.PIPE
+        with subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True) as process:
+            assert process.stdout
+            first = process.stdout.readline()
+            cut()
+            stdout, stderr = process.communicate(timeout=60)
+        done = subprocess.CompletedProcess(arguments, process.returncode, first + stdout, stderr)
+        self._ended(done, shown)
+        return done
+
+    def _ended(self, done: subprocess.CompletedProcess[str], shown: str) -> None:
         stderr = [line for line in done.stderr.splitlines() if not line.startswith("Warning: Permanently added")]
         self.add(shown, exit_code=done.returncode, stdout=done.stdout, stderr=stderr)
-        return done
 
 
 def _said(error: Exception) -> Any:
