@@ -16,7 +16,7 @@ from sandbox.store import Store
 if TYPE_CHECKING:
     from sandbox.openstack.clusters import Clusters
 
-REGION = "sandbox"
+REGION = "sandbox-region"
 
 
 class Clock:

@@ -48,7 +48,7 @@ class Sandbox:
         return Connection(**entry | {"auth": entry["auth"] | different})
 
     def magnum(self, cloud: str = "sandbox") -> Any:
-        return magnum_client.Client("1", session=self.connect(cloud).session, region_name="sandbox")
+        return magnum_client.Client("1", session=self.connect(cloud).session, region_name="sandbox-region")
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:

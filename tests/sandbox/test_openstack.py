@@ -30,7 +30,7 @@ def refusal(connection: Connection, body: dict[str, Any], version: str = "1.10")
     """Status and words of a refused POST /clusters."""
     response = connection.session.post(
         "/clusters",
-        endpoint_filter={"service_type": "container-infra", "region_name": "sandbox"},
+        endpoint_filter={"service_type": "container-infra", "region_name": "sandbox-region"},
         headers={"OpenStack-API-Version": f"container-infra {version}"},
         json=WANTED | body,
         raise_exc=False,

@@ -30,7 +30,10 @@ def clouds(side: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
         yield name, OpenStackConfig().cloud_config["clouds"]
         return
     with running_sandbox(tmp_path_factory.mktemp("sandbox") / "state", dict(os.environ)) as sandbox:
-        yield "sandbox", OpenStackConfig(config_files=[sandbox.started["clouds_yaml"]]).cloud_config["clouds"]
+        yield (
+            "sandbox",
+            OpenStackConfig(config_files=[sandbox.started["clouds_yaml"]], load_envvars=False).cloud_config["clouds"],
+        )
 
 
 def _project(clouds: tuple[str, dict[str, dict]], suffix: str, side: str, evidence: Evidence) -> Project:
