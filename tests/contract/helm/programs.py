@@ -39,6 +39,10 @@ _VOLATILE = {
     r"\b[0-9]{1,3}\.[0-9]{2,}s\b": "<age>",
     r"(?m)^[EWI][0-9]{4} [0-9:.]+\s+[0-9]+ ": "<log> ",
 }
+_UNTOLD = (
+    "<log> reflector.go",  # how a watch ends at the program's own limit is up to the moment
+    "Warning: v1 Endpoints is deprecated",  # listed as differing
+)
 _VOLATILE_KEYS = {
     "resourceVersion": "<version>",
     "pod-template-hash": "<hash>",
@@ -114,8 +118,7 @@ class Programs:
         done = self.run(program, *words, stdin=stdin)
         # Of lines without ages: how many are the same, and which comes first, must not hang on them.
         stdout = comparable("\n".join(normalised(done.stdout))) if comparable else done.stdout
-        # How a watch ends at the program's own limit is up to the moment.
-        stderr = [line for line in normalised(done.stderr) if not line.startswith("<log> reflector.go")]
+        stderr = [line for line in normalised(done.stderr) if not line.startswith(_UNTOLD)]
         told = {"stdout": _shown(stdout), "stderr": stderr}
         shown = " ".join(word if len(word) < 200 else "…" for word in words)
         self.transcript.add("helm", f"{program} {shown}", exit_code=done.exit_code, **told)
