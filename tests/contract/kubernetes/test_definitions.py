@@ -14,7 +14,7 @@ from tests.contract.kubernetes.waiting import until
 Obj = dict[str, Any]
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
-_NAME = "daskthings.contract.example.org"
+_NAME = "daskthings.definitions.example.org"
 _NAMES = {"kind": "DaskThing", "listKind": "DaskThingList", "plural": "daskthings", "singular": "daskthing"}
 _SPEC = {
     "type": "object",
@@ -45,7 +45,7 @@ DEFINITION: Obj = {
     "kind": "CustomResourceDefinition",
     "metadata": {"name": _NAME},
     "spec": {
-        "group": "contract.example.org",
+        "group": "definitions.example.org",
         "names": {**_NAMES, "shortNames": ["dt"]},
         "scope": "Namespaced",
         "versions": [
@@ -74,7 +74,7 @@ def _established(api: Api) -> bool:
 def things(api: Api, told: Told) -> Iterator[str]:
     """The path of the objects of a definition that is there for this test."""
     assert api.call("POST", DEFINITIONS, DEFINITION).status == 201
-    path = f"/apis/contract.example.org/v1/namespaces/{told.namespace}/daskthings"
+    path = f"/apis/definitions.example.org/v1/namespaces/{told.namespace}/daskthings"
     until(lambda: _established(api) and api.call("GET", path).status == 200, 20, "the definition is established")
     yield path
     api.call("DELETE", f"{DEFINITIONS}/{_NAME}")
@@ -82,15 +82,15 @@ def things(api: Api, told: Told) -> Iterator[str]:
 
 
 def thing(name: str = "one", **spec: Any) -> Obj:
-    head = {"apiVersion": "contract.example.org/v1", "kind": "DaskThing", "metadata": {"name": name}}
+    head = {"apiVersion": "definitions.example.org/v1", "kind": "DaskThing", "metadata": {"name": name}}
     return {**head, "spec": {"cluster": "c", **spec}}
 
 
 def test_definition(told: Told, things: str) -> None:
     told.call("GET", f"{DEFINITIONS}/{_NAME}", leave=("metadata",))
-    until(lambda: told.api.call("GET", "/apis/contract.example.org").status == 200, 20, "discovery")
-    told.call("GET", "/apis/contract.example.org")
-    told.call("GET", "/apis/contract.example.org/v1")
+    until(lambda: told.api.call("GET", "/apis/definitions.example.org").status == 200, 20, "discovery")
+    told.call("GET", "/apis/definitions.example.org")
+    told.call("GET", "/apis/definitions.example.org/v1")
     other_verbs(told.api, DEFINITIONS, f"{DEFINITIONS}/{_NAME}")
     assert told.api.call("PATCH", f"{DEFINITIONS}/{_NAME}", {}, patch="merge").status == 200
     told.call(

@@ -109,6 +109,8 @@ class Project:
     ) -> Answer:
         """One request; with the project's token unless another (or an empty one) is given.
 
+        A token of the project's own that has ended, as tests end tokens, is renewed as by every client.
+
         Args:
             body: sent as JSON; bytes as they are.
         """
@@ -117,6 +119,10 @@ class Project:
         url = self.roots[service] + path
         payload: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
         reply = self._http.request(method, url, params=query, headers=sent, **payload)
+        if reply.status_code == 401 and token is None:
+            self.connection.session.invalidate()
+            sent["X-Auth-Token"] = self.token
+            reply = self._http.request(method, url, params=query, headers=sent, **payload)
         self.evidence.add(self.side, service, route_of(service, method, path), reply.status_code)
         is_json = "json" in reply.headers.get("content-type", "") and bool(reply.content)
         return Answer(reply.status_code, reply.json() if is_json else reply.text, reply.headers)
