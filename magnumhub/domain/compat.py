@@ -129,8 +129,7 @@ def judge(
     runs_on = kubernetes_range(chart, version, kube_version)
     if is_too_old(chart, version):
         summary = f"{called} runs on Kubernetes {runs_on}" if runs_on else called
-        first = f"magnumhub sets up {FIRST_COMPOSED[chart]} and newer: {WHY_NONE_OLDER[chart]}"
-        return [_finding("Unhealthy", f"{summary}; {first}", _way_out(chart, kubernetes_version))]
+        return [_finding("Unhealthy", f"{summary}; {_first_composed(chart)}", _way_out(chart, kubernetes_version))]
     if runs_on is None:
         return [_finding("Unknown", f"{called} is not in the compatibility table", "Its own kubeVersion decides.")]
     if kubernetes_version is None:
@@ -182,8 +181,9 @@ def refuse_without_roles(chart: ChartName, keys: ChartKeys) -> None:
         RefusedError: its notebooks could not reach the gateway, and the check could do nothing.
     """
     if chart == "jupyterhub" and not keys.knows("hub.loadRoles"):
-        first = f"magnumhub sets up {FIRST_COMPOSED[chart]} and newer: {WHY_NONE_OLDER[chart]}"
-        raise RefusedError(f"jupyterhub chart {keys.version} has no hub.loadRoles; {first}", _way_out(chart, None))
+        raise RefusedError(
+            f"jupyterhub chart {keys.version} has no hub.loadRoles; {_first_composed(chart)}", _way_out(chart, None)
+        )
 
 
 def is_too_old(chart: ChartName, version: str) -> bool:
@@ -224,6 +224,10 @@ def judge_gateway_distributed(
         f"Set scheduler_cmd and worker_cmd, or use an image with distributed < {FIRST_DISTRIBUTED_WITHOUT_SCRIPTS}."
     )
     return [Finding(check=check, level="Unhealthy", category=Category.VERSIONS, summary=summary, remedy=remedy)]
+
+
+def _first_composed(chart: ChartName) -> str:
+    return f"magnumhub sets up {FIRST_COMPOSED[chart]} and newer: {WHY_NONE_OLDER[chart]}"
 
 
 def _line_of(chart: ChartName, version: str) -> ChartLine | None:

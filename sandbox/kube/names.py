@@ -7,9 +7,8 @@ import re
 _LABEL_PART = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _SUBDOMAIN_PART = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _DNS_LABEL_PART = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_DNS_1035_PART = r"[a-z]([-a-z0-9]*[a-z0-9])?"
 _LABEL, _VALUE = re.compile(_LABEL_PART), re.compile(f"({_LABEL_PART})?")
-_SUBDOMAIN, _DNS_LABEL, _DNS_1035 = map(re.compile, (_SUBDOMAIN_PART, _DNS_LABEL_PART, _DNS_1035_PART))
+_SUBDOMAIN, _DNS_LABEL = re.compile(_SUBDOMAIN_PART), re.compile(_DNS_LABEL_PART)
 _CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _MADE_OF = "alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
 _NAME_RULE = (
@@ -29,11 +28,6 @@ _DNS_LABEL_RULE = (
     "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
     f"'{_DNS_LABEL_PART}')"
 )
-_DNS_1035_RULE = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
-    "and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
-    f"'{_DNS_1035_PART}')"
-)
 _CONFIG_KEY_RULE = (
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or "
     "'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
@@ -48,11 +42,6 @@ def subdomain_problems(name: str) -> list[str]:
 def dns_label_problems(name: str) -> list[str]:
     """Of a namespace's or a port's name."""
     return _problems(name, _DNS_LABEL, _DNS_LABEL_RULE, 63)
-
-
-def dns_1035_problems(name: str) -> list[str]:
-    """Of a name that begins with a letter."""
-    return _problems(name, _DNS_1035, _DNS_1035_RULE, 63)
 
 
 def service_name_problems(name: str) -> list[str]:
