@@ -109,7 +109,7 @@ def test_associated_and_disassociated(told: Told, network: Network) -> None:
     assert put_there["fixed_ip_address"] == port["fixed_ips"][0]["ip_address"]
     assert (put_there["port_details"]["name"], put_there["status"]) == ("contract-served", "DOWN")
     active = settled(told, made, "ACTIVE")
-    assert active["revision_number"] == put_there["revision_number"] + 1
+    assert active["revision_number"] > put_there["revision_number"]
     listed = told.call("neutron", "GET", FLOATING_IPS, query={"port_id": port["id"]}).body["floatingips"]
     assert [found["id"] for found in listed] == [made["id"]]
     assert put(told, made, port_id=port["id"], description="contract: again")["port_id"] == port["id"]
@@ -123,7 +123,8 @@ def test_the_same_twice(told: Told, network: Network) -> None:
     made = network.floating_ip()
     put(told, made, port_id=port["id"])
     settled(told, made, "ACTIVE")
-    assert [put(told, made, port_id=port["id"])["revision_number"] for _ in range(2)] == [3, 3]
+    once, again = (put(told, made, port_id=port["id"])["revision_number"] for _ in range(2))
+    assert once == again
 
 
 def test_repointed(told: Told, network: Network) -> None:
