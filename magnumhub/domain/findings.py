@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Literal
 
+from pydantic import Field
+
 from magnumhub.domain.results import Result
 
 Level = Literal["Healthy", "Degraded", "Unhealthy", "Unknown", "Skipped"]
@@ -66,6 +68,7 @@ class Finding(Result):
     check: the check's name, such as `preflight` or `versions`.
     summary: what was seen, in one sentence with the values.
     remedy: what to do, in one sentence; empty where nothing needs to be done.
+    about: the release that it concerns, where it concerns one: tells a cause from its consequences, and is not shown.
     """
 
     check: str
@@ -73,6 +76,7 @@ class Finding(Result):
     category: Category
     summary: str
     remedy: str = ""
+    about: Literal["", "jupyterhub", "dask_gateway"] = Field(default="", exclude=True)
 
 
 def worst(levels: Iterable[Level]) -> Level:

@@ -22,6 +22,13 @@ class Check(Result):
     summary: str
 
 
+class Checked(Result):
+    """A check with all that it found."""
+
+    check: Check
+    findings: tuple[Finding, ...] = ()
+
+
 class Benchmark(Result):
     """The numbers of the computation that decided; `from` says where it ran."""
 
