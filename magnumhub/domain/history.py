@@ -1,4 +1,4 @@
-"""What earlier checks of a site tell about this one: slower than usual, unsteady, new since last night, an alarm or none.
+"""What earlier checks of a site tell about this one: slower than usual, unsteady, new since last time, alarm or none.
 
 A run leaves a `Record`; later runs find it wherever they run. All judgements here are pure, over records that are
 newest first.
