@@ -11,7 +11,8 @@ from magnumhub.domain.spec import DummyAuth, Site
 from magnumhub.domain.wiring import CHECK_USER, GATEWAY_RELEASE, HUB_RELEASE, endpoints
 from magnumhub.kube.secrets import read_secret, write_secret
 from magnumhub.remote.session import Reached
-from magnumhub.services.verify import HubAccess, verify
+from magnumhub.services.users import HubAccess
+from magnumhub.services.verify import verify
 from tasks.access import Way, reached
 from tasks.network import by_role
 from tasks.policy import OBSERVE

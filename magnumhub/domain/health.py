@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from pydantic import ConfigDict, Field
 
@@ -23,10 +24,15 @@ class Check(Result):
 
 
 class Checked(Result):
-    """A check with all that it found."""
+    """A check with all that it found.
+
+    unsteady: it failed, and worked when it was tried once more. facts: what it saw and others go on from, by name.
+    """
 
     check: Check
     findings: tuple[Finding, ...] = ()
+    unsteady: bool = False
+    facts: dict[str, Any] = Field(default_factory=dict)
 
 
 class Benchmark(Result):

@@ -13,7 +13,8 @@ from magnumhub.services.benchmark import DaskRequest, run_in_notebook, run_on_ru
 from magnumhub.services.hub import Hub, HubUser
 from magnumhub.services.kernel import execute
 from magnumhub.services.notebook_server import NotebookServer
-from magnumhub.services.verify import HubAccess, verify
+from magnumhub.services.users import HubAccess
+from magnumhub.services.verify import verify
 from tests.integration.hub_rig import CHECK_TOKEN, PASSWORD, free_port, running_hub
 
 USER = "magnumhub-check"

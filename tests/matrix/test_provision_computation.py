@@ -21,7 +21,8 @@ from magnumhub.domain.spec_file import load_site
 from magnumhub.services.benchmark import DaskRequest, run_on_runner
 from magnumhub.services.gateway import Gateway
 from magnumhub.services.hub import Hub
-from magnumhub.services.verify import HubAccess, verify
+from magnumhub.services.users import HubAccess
+from magnumhub.services.verify import verify
 from tests.support.sandbox import Sandbox, wait_until
 
 USER = "magnumhub-check"

@@ -1,0 +1,146 @@
+"""One check as it runs: bounded, tried once more where that can help, and never ended by an exception.
+
+A check is a function that looks at something and tells its findings. What it raises is a finding too.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from magnumhub.domain.errors import MagnumhubError
+from magnumhub.domain.findings import Category, Finding, is_lasting
+from magnumhub.domain.health import Check, Checked, check_of, finding_of
+from magnumhub.domain.results import Report
+
+PAUSE_S = 10.0
+"""Between a failure that may be over soon and the second try: longer than a pod's restart, shorter than a night."""
+
+
+@dataclass
+class Checking:
+    """A check under way.
+
+    summary: what is said when nothing is wrong. beside_s: time that belongs to other checks. facts: as in Checked.
+    """
+
+    name: str
+    findings: list[Finding] = field(default_factory=list)
+    summary: str = ""
+    beside_s: float = 0.0
+    facts: dict[str, Any] = field(default_factory=dict)
+    _started_s: float = field(default_factory=time.monotonic, repr=False)
+
+    def ended(self) -> Checked:
+        """The check with what it found so far."""
+        return checked(
+            self.name,
+            self.findings,
+            duration_s=time.monotonic() - self._started_s - self.beside_s,
+            summary=self.summary,
+            facts=self.facts,
+        )
+
+
+Look = Callable[[Checking], None]
+
+
+def checked(
+    name: str,
+    findings: Iterable[Finding],
+    *,
+    duration_s: float,
+    summary: str,
+    facts: Mapping[str, Any] | None = None,
+) -> Checked:
+    """A check and its findings; `summary` is told when nothing is wrong."""
+    found = tuple(findings)
+    check = check_of(name, found, duration_s=duration_s, summary=summary)
+    return Checked(check=check, findings=found, facts=dict(facts or {}))
+
+
+def skipped(name: str, why: str) -> Checked:
+    """A check that could not be made, or had nothing to look at."""
+    return Checked(check=Check(name=name, level="Skipped", duration_s=0, summary=why))
+
+
+def run_check(name: str, look: Look, *, limit_s: float, report: Report) -> Checked:
+    """Look, and once more after a pause where it failed for a reason that may pass.
+
+    Safe to repeat as far as `look` is.
+
+    Args:
+        limit_s: of each try; what has not ended then is left to a thread of its own and told as a finding.
+    """
+    return twice(lambda: _within(name, look, limit_s), report=report)
+
+
+def twice(run: Callable[[], Checked], *, report: Report) -> Checked:
+    """A check that is run once more after a pause where it failed for a reason that may pass."""
+    first = run()
+    if not may_pass(first):
+        return first
+    report(f"{first.check.name}: {first.check.summary}; once more in {PAUSE_S:.0f} s")
+    time.sleep(PAUSE_S)
+    return settled(first, run())
+
+
+def may_pass(seen: Checked) -> bool:
+    """Whether a failed check may be better at another moment: nothing that it found lasts."""
+    wrong = [finding for finding in seen.findings if finding.level == "Unhealthy"]
+    return bool(wrong) and not any(is_lasting(finding.category) for finding in wrong)
+
+
+def settled(first: Checked, second: Checked) -> Checked:
+    """What two tries mean together: the second one counts; that only the first failed is a remark."""
+    if second.check.level == "Unhealthy":
+        return second
+    wrong = next(finding for finding in first.findings if finding.level == "Unhealthy")
+    remark = wrong.model_copy(
+        update={"level": "Healthy", "summary": f"{wrong.summary}; it worked {PAUSE_S:.0f} s later", "remedy": ""}
+    )
+    return second.model_copy(update={"findings": (*second.findings, remark), "unsteady": True})
+
+
+def look_once(name: str, look: Look) -> Checked:
+    """Look; an error is a finding, and one of ours that nobody foresaw is said to be one."""
+    check = Checking(name)
+    try:
+        look(check)
+    except MagnumhubError as error:
+        check.findings.append(finding_of(name, error))
+    except Exception as error:
+        check.findings.append(_unforeseen(name, error))
+    return check.ended()
+
+
+def _within(name: str, look: Look, limit_s: float) -> Checked:
+    ended: list[Checked] = []
+    context = contextvars.copy_context()
+    thread = threading.Thread(
+        target=lambda: ended.append(context.run(look_once, name, look)), name=f"check {name}", daemon=True
+    )
+    thread.start()
+    thread.join(limit_s)
+    return ended[0] if ended else _too_late(name, limit_s)
+
+
+def _too_late(name: str, limit_s: float) -> Checked:
+    summary = f"{name}: not looked through within {limit_s:.0f} s"
+    remedy = "A service that is asked here answers too slowly, or not at all; the run's log has its last word."
+    finding = Finding(check=name, level="Unhealthy", category=Category.SERVICE, summary=summary, remedy=remedy)
+    return checked(name, [finding], duration_s=limit_s, summary="")
+
+
+def _unforeseen(name: str, error: Exception) -> Finding:
+    return Finding(
+        check=name,
+        level="Unknown",
+        category=Category.SERVICE,
+        summary=f"{name}: {type(error).__name__}: {error}",
+        remedy="This is a fault of magnumhub: please report it.",
+    )

@@ -1,0 +1,230 @@
+"""Do what a user does and say whether it worked: log in, start a notebook server, compute on Dask from its kernel.
+
+Nothing here raises for a broken site: what goes wrong is in the checks, and what was started is stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from pydantic import Field
+
+from magnumhub.domain.checking import Checking, checked, look_once, skipped
+from magnumhub.domain.compat import judge_hub_singleuser
+from magnumhub.domain.dask_outcome import DaskOutcome, SeenVersions, judge_benchmark, judge_dask_cluster
+from magnumhub.domain.errors import AuthenticationError, MagnumhubError
+from magnumhub.domain.findings import Category, Finding
+from magnumhub.domain.health import (
+    Benchmark,
+    Checked,
+    benchmark_of,
+    finding_of,
+    judge_origins,
+    noted,
+    other_origin,
+    skipped_on_runner,
+    tells_all,
+    told,
+)
+from magnumhub.domain.results import Report, Result
+from magnumhub.domain.spec import DummyAuth, Site
+from magnumhub.domain.version_matrix import judge_mismatches, matrix, too_far
+from magnumhub.domain.wiring_gateway import gateway_proxy
+from magnumhub.services import dask_program
+from magnumhub.services.benchmark import DaskRequest, run_in_notebook, run_on_runner
+from magnumhub.services.front import ANSWER_S
+from magnumhub.services.hub import Hub, HubUser
+from magnumhub.services.notebook_server import NotebookServer
+
+USER_CHECKS = ("notebook", "dask_cluster", "versions", "benchmark")
+_STOP_S = 60.0
+_TOKEN_SLACK_S = 300
+# From outside the question is only whether Dask works: a small array on few workers answers it.
+_RUNNER_ARRAY = 2000
+_RUNNER_WORKERS = 2
+
+
+@dataclass(frozen=True)
+class HubAccess:
+    """How to become the check's user on the hub.
+
+    Args:
+        user: every server and Dask cluster of this user's is the check's own.
+        password: for a dummy login: the form's password.
+        service_token: for every other login, which only a person can pass: the token of the hub's service for checks.
+    """
+
+    user: str
+    password: str = field(default="", repr=False)
+    service_token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Front:
+    """Where users go and what answers there.
+
+    Args:
+        gateway_url: None = the gateway is not public.
+        gateway_ports: of its Service by name, as Kubernetes says them.
+        hub_version, gateway_version: None = it does not answer, or was not asked.
+    """
+
+    hub_url: str
+    hub_version: str | None
+    gateway_url: str | None
+    gateway_version: str | None
+    gateway_ports: Mapping[str, int]
+
+
+class UserChecks(Result):
+    """The checks of USER_CHECKS, and what was measured in them.
+
+    versions: component to package to version. phases: seconds by phase of the computation that decided.
+    """
+
+    checks: tuple[Checked, ...]
+    versions: dict[str, dict[str, str]]
+    benchmark: Benchmark | None = None
+    phases: dict[str, float] = Field(default_factory=dict)
+
+
+def check_as_user(site: Site, front: Front, access: HubAccess, *, report: Report) -> UserChecks:
+    """Login, notebook server, kernel, and the computation from there; then a smaller one from the runner.
+
+    Safe to repeat: leftovers of an earlier, killed run are stopped first; all of the check's user are ours.
+    """
+    return _AsUser(site, front, report).run(access)
+
+
+def nobody_checked(front: Front, why: str) -> UserChecks:
+    """What there is to say when a user's way could not be tried."""
+    return UserChecks(checks=tuple(skipped(name, why) for name in USER_CHECKS), versions=_versions(front, None, None))
+
+
+class _AsUser:
+    """One run, and what its steps found out for one another."""
+
+    def __init__(self, site: Site, front: Front, report: Report) -> None:
+        self._site, self._front, self._report = site, front, report
+        self._user: HubUser | None = None
+        self._notebook: DaskOutcome | None = None
+        self._runner: DaskOutcome | None = None
+        self._why_not_on_runner: list[Finding] = []
+
+    def run(self, access: HubAccess) -> UserChecks:
+        with ExitStack() as stack, Hub(self._front.hub_url, timeout_s=self._answer_s()) as hub:
+
+            def use_notebook(check: Checking) -> None:
+                self._user = stack.enter_context(self._log_in(hub, access))
+                self._use_notebook(self._user.server, check)
+
+            notebook = look_once("notebook", use_notebook)
+            if self._user and self._front.gateway_url and self._front.gateway_version:
+                self._compute_on_runner(self._front.gateway_url, self._user.token)
+        verdict = self._notebook or self._runner
+        return UserChecks(
+            checks=(notebook, *self._judge(verdict)),
+            versions=_versions(self._front, self._notebook, self._runner),
+            benchmark=benchmark_of(verdict) if verdict else None,
+            phases=verdict.phases if verdict else {},
+        )
+
+    def _answer_s(self) -> float:
+        return min(float(self._site.limits_s.api), ANSWER_S)
+
+    def _log_in(self, hub: Hub, access: HubAccess) -> HubUser:
+        if isinstance(self._site.jupyterhub.auth, DummyAuth):
+            limits = self._site.limits_s
+            token_s = limits.notebook + 2 * int(self._request().deadline_s) + _TOKEN_SLACK_S
+            return hub.login(access.user, access.password, token_s=token_s)
+        return hub.as_service(access.user, access.service_token)
+
+    def _use_notebook(self, server: NotebookServer, check: Checking) -> None:
+        try:
+            server.start(deadline_s=self._site.limits_s.notebook, report=self._reporter("notebook"))
+            singleuser = server.version()
+            check.summary = f"logged in, server with jupyterhub {singleuser} started, kernel computed"
+            check.findings += judge_hub_singleuser(self._front.hub_version or "", singleuser, check="notebook")
+            self._notebook = run_in_notebook(server, self._request(), report=self._reporter("dask"))
+            check.beside_s = self._notebook.total_s
+        except AuthenticationError:
+            # A singleuser that is too old for its hub refuses kernels; then the finding about its version says it all.
+            if all(finding.level != "Unhealthy" for finding in check.findings):
+                raise
+        finally:
+            self._stop(server, check)
+
+    def _stop(self, server: NotebookServer, check: Checking) -> None:
+        try:
+            server.stop(deadline_s=_STOP_S)
+        except MagnumhubError as error:
+            finding = finding_of("notebook", error)
+            check.findings.append(finding.model_copy(update={"level": "Degraded", "category": Category.LEFTOVER}))
+
+    def _compute_on_runner(self, gateway_url: str, token: str) -> None:
+        if self._notebook and tells_all(self._notebook):
+            self._report("runner: its own computation is skipped: it would fail in the same way")
+            return
+        seen = self._notebook.versions if self._notebook else SeenVersions()
+        reason = too_far(dask_program.installed_versions(), seen.scheduler or seen.client)
+        if not reason:
+            request, report = self._request(on_runner=True), self._reporter("runner")
+            proxy = gateway_proxy(gateway_url, self._front.gateway_ports)
+            outcome = run_on_runner(request, address=gateway_url, proxy_address=proxy, token=token, report=report)
+            # Where there was no notebook to ask, the site's versions are known only now.
+            reason = too_far(outcome.versions.client, outcome.versions.scheduler) if outcome.failed else ""
+            self._runner = None if reason else outcome
+        if reason:
+            self._report(f"runner: its own computation is skipped: {reason}")
+            self._why_not_on_runner.append(skipped_on_runner(reason))
+
+    def _judge(self, outcome: DaskOutcome | None) -> list[Checked]:
+        """The checks about Dask: the users' computation decides, else the runner's."""
+        if outcome is None:
+            return [skipped(name, "nothing could be computed") for name in USER_CHECKS[1:]]
+        image = self._site.image.reference
+        note = other_origin(outcome, self._runner if outcome is self._notebook else None)
+        findings = [noted(finding, note) for finding in judge_dask_cluster(outcome, image=image)]
+        summary = f"scheduler and {outcome.workers} workers came, and are gone"
+        checks = [checked("dask_cluster", findings, duration_s=outcome.cluster_s, summary=summary)]
+        if not outcome.dask_cluster_came:
+            why = "there was no Dask cluster to compute on"
+            return [*checks, skipped("versions", why), skipped("benchmark", why)]
+        findings = judge_mismatches(_versions(self._front, self._notebook, self._runner), image=image)
+        summary = "notebook, scheduler and workers agree where it matters"
+        duration_s = outcome.phases.get("versions", 0.0)
+        checks.append(checked("versions", findings, duration_s=duration_s, summary=summary))
+        findings = [noted(finding, note) for finding in judge_benchmark(outcome, image=image)]
+        findings += [*judge_origins(self._notebook, self._runner), *self._why_not_on_runner]
+        return [*checks, checked("benchmark", findings, duration_s=outcome.compute_s, summary=told(outcome))]
+
+    def _request(self, *, on_runner: bool = False) -> DaskRequest:
+        health, limits = self._site.health, self._site.limits_s
+        array_size = min(health.array_size, _RUNNER_ARRAY) if on_runner else health.array_size
+        return DaskRequest(
+            workers=min(health.workers, _RUNNER_WORKERS) if on_runner else health.workers,
+            required=1,
+            array_size=array_size,
+            chunk=min(health.chunk, array_size),
+            scheduler_s=limits.scheduler,
+            workers_s=limits.workers,
+            benchmark_s=limits.benchmark,
+        )
+
+    def _reporter(self, what: str) -> Report:
+        return lambda line: self._report(f"{what}: {line}")
+
+
+def _versions(front: Front, notebook: DaskOutcome | None, runner: DaskOutcome | None) -> dict[str, dict[str, str]]:
+    verdict = notebook or runner
+    seen = verdict.versions if verdict else SeenVersions()
+    return matrix(
+        hub=front.hub_version,
+        gateway=front.gateway_version or seen.gateway,
+        notebook=notebook.versions.client if notebook else {},
+        scheduler=seen.scheduler,
+        workers=seen.workers.values(),
+        runner=dask_program.installed_versions(),
+    )
