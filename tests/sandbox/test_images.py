@@ -104,6 +104,29 @@ def test_a_wrong_pin_is_told_in_uvs_words(tmp_path: Path) -> None:
         images.build(file)
 
 
+def test_an_image_may_need_an_older_python(tmp_path: Path) -> None:
+    file = tmp_path / "old-1.txt"
+    file.write_text("# nothing but Python\n")
+    file.with_suffix(".in").write_text("# python < 3.99: no wheels for newer ones.\n")
+    assert images.build(file), "the sandbox's own Python is old enough"
+    file.with_suffix(".in").write_text("# python < 3.11: older than any that the sandbox runs on.\n")
+    with pytest.raises(images.NoPythonError, match="none is installed"):
+        images.build(file)
+
+
+def test_an_image_without_a_python_is_told_and_the_others_are_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "old-2.txt").write_text("# nothing but Python, of the past\n")
+    (tmp_path / "old-2.in").write_text("# python < 3.11: older than any that the sandbox runs on.\n")
+    (tmp_path / "new-2.txt").write_text("# nothing but Python, of today\n")
+    monkeypatch.setattr(images, "FOLDER", tmp_path)
+    assert images.main() == 0
+    told = capsys.readouterr().out
+    assert "Without the image old-2: needs a Python >=3.11,<3.11, and none is installed here" in told
+    assert "new-2 in" in told and images.build(tmp_path / "new-2.txt")
+
+
 def test_outside_a_pod_nothing_is_changed(image: Path) -> None:
     code = "import socket, sys; print(socket.socket.bind.__qualname__, 'uvloop' in sys.modules)"
     done = subprocess.run([image / "bin/python", "-c", code], env={}, capture_output=True, text=True, check=True)
