@@ -86,7 +86,7 @@ def explain(kube: Kube, namespace: str, selector: str = "") -> str:
             pods = kube.plain(kube.core.list_namespaced_pod(namespace, label_selector=selector))["items"]
             events = kube.plain(kube.core.list_namespaced_event(namespace))["items"]
         problems = [problem for pod in pods if (problem := pod_problem(pod, events))]
-        lines = [_worded(kube, namespace, problem) for problem in problems]
+        lines = [worded(kube, namespace, problem) for problem in problems]
         return "\n".join(lines or ([] if pods else _creation_failures(events)))
     except MagnumhubError as error:
         # An explanation adds to an error that is being told already; it must not hide it.
@@ -130,7 +130,8 @@ def _container_problem(pod: str, container: Mapping[str, Any]) -> PodProblem | N
     return None
 
 
-def _worded(kube: Kube, namespace: str, problem: PodProblem) -> str:
+def worded(kube: Kube, namespace: str, problem: PodProblem) -> str:
+    """A pod's problem in a line, with the last lines of its log below where that says more."""
     if problem.crashed is None:
         return f"{problem.pod}: {problem.reason}"
     log = _last_log(kube, namespace, problem.pod, problem.crashed)
