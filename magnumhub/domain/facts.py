@@ -47,6 +47,13 @@ class Quota(Result):
         return max(0, self.limit - self.used)
 
 
+class QuotaFacts(Result):
+    """The project's quotas, by the names that CloudFacts uses; unseen: what could not be looked at, and why."""
+
+    quotas: dict[str, Quota] = Field(default_factory=dict)
+    unseen: dict[str, str] = Field(default_factory=dict)
+
+
 class Named(Result):
     """Something with an id and a name."""
 

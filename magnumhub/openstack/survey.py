@@ -23,6 +23,7 @@ from magnumhub.domain.facts import (
     Named,
     ProjectFacts,
     Quota,
+    QuotaFacts,
 )
 from magnumhub.domain.templates import Template, kubernetes_version_of
 from magnumhub.openstack import floating_ips
@@ -30,6 +31,7 @@ from magnumhub.openstack.cloud import translated
 from magnumhub.openstack.cluster_rules import template_driver
 
 _AT_ONCE = 8
+_QUOTAS = "quotas of "
 
 Look = Callable[[], Any]
 
@@ -50,8 +52,39 @@ def survey(conn: Connection, magnum: MagnumClient, *, cluster_name: str) -> Clou
         services = access.service_catalog.get_endpoints(region_name=conn.config.get_region_name())
     project = ProjectFacts(id=access.project_id, name=access.project_name)
     needed = {**_looks(conn, magnum, cluster_name), **_needed_quotas(conn, magnum, project.id)}
-    others = _other_quotas(conn, project.id)
-    looks = needed | {what: look for what, (service, look) in others.items() if conn.has_service(service)}
+    seen, unseen = _asked(conn, needed, _other_quotas(conn, project.id))
+    return CloudFacts(
+        project=project,
+        services=tuple(sorted(services)),
+        quotas=_quotas_of(seen),
+        unseen=unseen,
+        **{what: answer for what, answer in seen.items() if what in CloudFacts.model_fields},
+    )
+
+
+def survey_quotas(conn: Connection, magnum: MagnumClient) -> QuotaFacts:
+    """Look at the project's quotas and at nothing else.
+
+    Safe to repeat: reads only, and is never cached.
+
+    Raises:
+        TransientError: Magnum, Neutron or Nova does not answer.
+    """
+    with translated("reading which project this is"):
+        project_id = str(conn.current_project_id)
+    seen, unseen = _asked(conn, _needed_quotas(conn, magnum, project_id), _other_quotas(conn, project_id))
+    return QuotaFacts(quotas=_quotas_of(seen), unseen=unseen)
+
+
+def _asked(
+    conn: Connection, needed: Mapping[str, Look], others: Mapping[str, tuple[str, Look]]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What was seen, and what was not with the reason; all at the same time.
+
+    Args:
+        others: of services that not every cloud has: those that the catalog lacks are not asked.
+    """
+    looks = dict(needed) | {what: look for what, (service, look) in others.items() if conn.has_service(service)}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         answers = dict(zip(looks, pool.map(_try, looks.items()), strict=True))
     for what in needed:
@@ -59,43 +92,39 @@ def survey(conn: Connection, magnum: MagnumClient, *, cluster_name: str) -> Clou
             raise answers[what]
     seen = {what: answer for what, answer in answers.items() if not isinstance(answer, MagnumhubError)}
     unseen = {what: "the catalog has no such service" for what in others if what not in looks}
-    unseen |= {what: answer.message for what, answer in answers.items() if what not in seen}
-    quotas = {what for what in seen if what.startswith("quotas of ")}
-    return CloudFacts(
-        project=project,
-        services=tuple(sorted(services)),
-        quotas={key: quota for what in quotas for key, quota in seen[what].items()},
-        unseen=unseen,
-        **{what: answer for what, answer in seen.items() if what not in quotas},
-    )
+    return seen, unseen | {what: answer.message for what, answer in answers.items() if what not in seen}
+
+
+def _quotas_of(seen: Mapping[str, Any]) -> dict[str, Quota]:
+    return {key: quota for what in seen if what.startswith(_QUOTAS) for key, quota in seen[what].items()}
 
 
 def _looks(conn: Connection, magnum: MagnumClient, cluster_name: str) -> dict[str, Look]:
     """By the fields of CloudFacts."""
     return {
-        "credential": lambda: _credential(conn),
+        "credential": lambda: credential_of(own_token(conn)),
         "templates": lambda: _templates(magnum),
         "keypairs": lambda: tuple(keypair.name for keypair in conn.compute.keypairs()),
         "external_networks": lambda: _external_networks(conn),
         "flavors": lambda: _flavors(conn),
-        "floating_ips": lambda: _addresses(conn),
-        "magnum_clusters": lambda: _clusters(magnum, cluster_name),
+        "floating_ips": lambda: addresses_of(conn),
+        "magnum_clusters": lambda: clusters_named(magnum, cluster_name),
     }
 
 
 def _needed_quotas(conn: Connection, magnum: MagnumClient, project_id: str) -> dict[str, Look]:
     return {
-        "quotas of Magnum": lambda: _magnum_quota(magnum, project_id),
-        "quotas of Neutron": lambda: _network_quota(conn, project_id),
-        "quotas of Nova": lambda: _compute_quota(conn),
+        f"{_QUOTAS}Magnum": lambda: _magnum_quota(magnum, project_id),
+        f"{_QUOTAS}Neutron": lambda: _network_quota(conn, project_id),
+        f"{_QUOTAS}Nova": lambda: _compute_quota(conn),
     }
 
 
 def _other_quotas(conn: Connection, project_id: str) -> dict[str, tuple[str, Look]]:
     """Of services that not every cloud has: the service's type, and how to look."""
     return {
-        "quotas of Cinder": ("block-storage", lambda: _volume_quota(conn)),
-        "quotas of Octavia": ("load-balancer", lambda: _load_balancer_quota(conn, project_id)),
+        f"{_QUOTAS}Cinder": ("block-storage", lambda: _volume_quota(conn)),
+        f"{_QUOTAS}Octavia": ("load-balancer", lambda: _load_balancer_quota(conn, project_id)),
     }
 
 
@@ -108,11 +137,15 @@ def _try(look: tuple[str, Look]) -> Any:
         return error
 
 
-def _credential(conn: Connection) -> Credential:
+def own_token(conn: Connection) -> dict[str, Any]:
+    """What Keystone says of the token that this connection uses.
+
+    Safe to repeat: reads only.
+    """
     token = conn.session.get_token()
     answer = conn.identity.get("/auth/tokens", headers={"X-Subject-Token": token})
     answer.raise_for_status()
-    return credential_of(answer.json()["token"])
+    return dict(answer.json()["token"])
 
 
 def credential_of(token: Mapping[str, Any]) -> Credential:
@@ -166,7 +199,8 @@ def _flavors(conn: Connection) -> tuple[Flavor, ...]:
     )
 
 
-def _addresses(conn: Connection) -> tuple[AddressFacts, ...]:
+def addresses_of(conn: Connection) -> tuple[AddressFacts, ...]:
+    """Every floating IP of the project, with what it serves and what its mark says."""
     return tuple(
         AddressFacts(
             id=ip.id,
@@ -183,7 +217,8 @@ def _addresses(conn: Connection) -> tuple[AddressFacts, ...]:
     )
 
 
-def _clusters(magnum: MagnumClient, name: str) -> tuple[ClusterFacts, ...]:
+def clusters_named(magnum: MagnumClient, name: str) -> tuple[ClusterFacts, ...]:
+    """Every Magnum cluster of that name, whoever made it."""
     return tuple(
         ClusterFacts(
             uuid=cluster.uuid,

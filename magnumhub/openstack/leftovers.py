@@ -1,0 +1,73 @@
+"""What the cloud has of a site, as far as something may be left behind there. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from magnumclient.v1.client import Client as MagnumClient
+from openstack.connection import Connection
+
+from magnumhub.domain.checks.leftovers import Balancer, CloudLeftovers, balancer_prefix
+from magnumhub.domain.errors import MagnumhubError
+from magnumhub.domain.facts import AddressFacts
+from magnumhub.openstack.cloud import translated
+from magnumhub.openstack.survey import addresses_of, clusters_named
+
+_MADE_FOR_SERVICE = "Floating IP for Kubernetes external service"
+"""How the description begins of an address that the cluster's controller allocated; the cluster's name ends it.
+
+Source: cloud-provider-openstack, pkg/openstack/loadbalancer.go.
+"""
+
+
+def observe_cloud_leftovers(conn: Connection, magnum: MagnumClient, *, site: str, cluster_uuid: str) -> CloudLeftovers:
+    """Look at the site's addresses, load balancers and Magnum clusters.
+
+    Safe to repeat: reads only.
+
+    Args:
+        cluster_uuid: of the Magnum cluster in use.
+
+    Raises:
+        TransientError: Neutron or Magnum does not answer.
+    """
+    unseen: dict[str, str] = {}
+    return CloudLeftovers(
+        cluster_uuid=cluster_uuid,
+        addresses=_seen("floating IPs", lambda: _addresses(conn, site, cluster_uuid), unseen),
+        magnum_clusters=_seen("Magnum clusters", lambda: clusters_named(magnum, site), unseen),
+        balancers=_seen("load balancers", lambda: _balancers(conn, cluster_uuid), unseen)
+        if conn.has_service("load-balancer")
+        else None,
+        unseen=unseen,
+    )
+
+
+def _seen(what: str, look: Callable[[], Any], unseen: dict[str, str]) -> Any:
+    try:
+        with translated(f"looking at {what}"):
+            return look()
+    except MagnumhubError as error:
+        if error.transient:
+            raise
+        unseen[what] = error.message
+        return None
+
+
+def _addresses(conn: Connection, site: str, cluster_uuid: str) -> tuple[AddressFacts, ...]:
+    return tuple(
+        address
+        for address in addresses_of(conn)
+        if address.site == site
+        or (address.description.startswith(_MADE_FOR_SERVICE) and address.description.endswith(cluster_uuid))
+    )
+
+
+def _balancers(conn: Connection, cluster_uuid: str) -> tuple[Balancer, ...]:
+    found = conn.load_balancer.load_balancers(project_id=conn.current_project_id)
+    return tuple(
+        Balancer(id=balancer.id, name=balancer.name, status=balancer.provisioning_status or "")
+        for balancer in found
+        if (balancer.name or "").startswith(balancer_prefix(cluster_uuid))
+    )
