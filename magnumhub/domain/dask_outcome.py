@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Literal
 
 from pydantic import Field
 
-from magnumhub.domain.findings import Category, Finding
+from magnumhub.domain.findings import Category, Finding, Level
 from magnumhub.domain.results import Result
 
 Origin = Literal["notebook", "runner"]
 _CLUSTER_PHASES = ("gateway", "sweep", "submit", "scheduler", "connect", "workers")
 _TOO_LATE = ("TimeoutError", "Deadline")
 _COMPUTE_PHASES = ("versions", "compute", "known sum")
+_MISSING = re.compile(r"No module named '([^'.]+)")
+_NO_IMAGE = ("ImagePullBackOff", "ErrImagePull", "InvalidImageName")
 
 
 class Failure(Result):
@@ -26,7 +29,10 @@ class Failure(Result):
 
 
 class SeenVersions(Result):
-    """Package to version, as each side of the computation reports it; None = the side lacks the package."""
+    """Package to version, as each side of the computation reports it; None = the side lacks the package.
+
+    workers: by the worker's name, which is its pod's.
+    """
 
     client: dict[str, str | None] = Field(default_factory=dict)
     gateway: str | None = None
@@ -34,11 +40,30 @@ class SeenVersions(Result):
     workers: dict[str, dict[str, str | None]] = Field(default_factory=dict)
 
 
+class PodsSeen(Result):
+    """What Kubernetes said of one Dask cluster's pods; empty where nothing was wrong, or nobody looked.
+
+    scheduler, workers: why they never ran, else how they ended: a line, with the log's last lines below.
+    lost: worker to how it ended after it had run.
+    image: that the pods run.
+    """
+
+    scheduler: str = ""
+    workers: str = ""
+    lost: dict[str, str] = Field(default_factory=dict)
+    image: str = ""
+
+
+NOTHING_SEEN = PodsSeen()
+
+
 class DaskOutcome(Result):
     """One run of the computation.
 
+    dask_cluster: the gateway's name of it; empty when there was none.
     phases: seconds by phase, in order.
     workers: how many there were when the computation began.
+    lost: those of them that were not there any more when it ended.
     swept: Dask clusters of ours that an earlier, killed run had left.
     cleared: the gateway confirmed that no Dask cluster of ours is left.
     """
@@ -48,9 +73,11 @@ class DaskOutcome(Result):
     required: int
     array_size: int
     chunk: int
+    dask_cluster: str = ""
     phases: dict[str, float] = Field(default_factory=dict)
     versions: SeenVersions = SeenVersions()
     workers: int = 0
+    lost: tuple[str, ...] = ()
     swept: tuple[str, ...] = ()
     cleared: bool = False
     failed: Failure | None = None
@@ -77,58 +104,45 @@ class DaskOutcome(Result):
         return round(sum(self.phases.values()), 3)
 
 
-def judge_dask_cluster(outcome: DaskOutcome, *, image: str) -> list[Finding]:
+def judge_dask_cluster(outcome: DaskOutcome, *, image: str, pods: PodsSeen = NOTHING_SEEN) -> list[Finding]:
     """Findings about gateway, scheduler, workers and shutdown.
 
     Args:
         image: the site's image as `name:tag`, for the remedies.
+        pods: what Kubernetes said meanwhile.
     """
-    findings = []
     failed = outcome.failed
+    findings = []
     if failed is not None and not outcome.dask_cluster_came:
-        findings.append(_cluster_failure(failed, outcome, image))
-    elif outcome.workers < outcome.asked and outcome.dask_cluster_came:
-        findings.append(
-            Finding(
-                check="dask_cluster",
-                level="Degraded",
-                category=Category.CAPACITY,
-                summary=f"{outcome.workers} of {outcome.asked} Dask workers came within the limit",
-                remedy="The events of the pending dask-worker pods say why; add nodes or ask for smaller workers.",
-            )
-        )
+        findings.append(_cluster_failure(failed, outcome, image, pods))
+    elif outcome.workers < outcome.asked:
+        findings.append(_too_few(outcome, pods))
+    # A computation that kills its workers is told as such.
+    if outcome.lost and (failed is None or failed.kind != "KilledWorker"):
+        findings.append(_lost(outcome, pods))
     if outcome.swept:
-        findings.append(
-            Finding(
-                check="dask_cluster",
-                level="Healthy",
-                category=Category.LEFTOVER,
-                summary=f"{len(outcome.swept)} Dask clusters of an earlier, killed check were stopped",
-            )
-        )
+        summary = f"{len(outcome.swept)} Dask clusters of an earlier, killed check were stopped"
+        findings.append(_finding("Healthy", Category.LEFTOVER, summary, ""))
     if not outcome.cleared and (failed is None or failed.phase != "gateway"):
-        findings.append(
-            Finding(
-                check="dask_cluster",
-                level="Degraded",
-                category=Category.LEFTOVER,
-                summary="the gateway did not confirm that the check's Dask clusters are gone",
-                remedy="The next check stops them; else their idle timeout does.",
-            )
-        )
+        summary = "the gateway did not confirm that the check's Dask clusters are gone"
+        remedy = "The next check stops them; else their idle timeout does."
+        findings.append(_finding("Degraded", Category.LEFTOVER, summary, remedy))
     return findings
 
 
-def judge_benchmark(outcome: DaskOutcome, *, image: str) -> list[Finding]:
+def judge_benchmark(outcome: DaskOutcome, *, image: str, pods: PodsSeen = NOTHING_SEEN) -> list[Finding]:
     """Findings about the computation's result; none when it was not reached.
 
     The mean of n x n standard normal numbers deviates from 0 by 1/n; six times that is a false alarm once in 5e8 runs.
+
+    Args:
+        image, pods: as in judge_dask_cluster.
     """
     failed = outcome.failed
     if not outcome.dask_cluster_came:
         return []
     if failed is not None and failed.phase in _COMPUTE_PHASES:
-        return [_compute_failure(failed, outcome, image)]
+        return [_compute_failure(failed, outcome, image, pods)]
     return [
         Finding(
             check="benchmark",
@@ -152,17 +166,25 @@ def wrong_results(outcome: DaskOutcome) -> list[str]:
     return wrong
 
 
-def _compute_failure(failed: Failure, outcome: DaskOutcome, image: str) -> Finding:
+def _compute_failure(failed: Failure, outcome: DaskOutcome, image: str, pods: PodsSeen) -> Finding:
     missing = failed.missing or _missing_there(outcome)
     if missing:
         category, summary = Category.IMAGE, f"{missing} is missing in the image {image}"
         remedy = f"Take an image tag that has {missing}: notebooks, scheduler and workers all run it."
+    elif pods.scheduler:
+        category, summary = Category.WORKLOAD, f"the Dask scheduler ended meanwhile: {_sentence(pods.scheduler)}"
+        remedy = "Give gateway.backend.scheduler of dask_gateway.values more memory where it was killed for that."
+    elif failed.kind == "KilledWorker":
+        said = _sentence(pods.workers) or failed.text
+        category, summary = Category.WORKLOAD, f"workers died of the computation: {said}"
+        remedy = "Compare the versions of notebook and workers; else give dask_gateway.worker more memory."
+    elif failed.kind in _TOO_LATE and outcome.lost:
+        lost = f"{len(outcome.lost)} of {outcome.workers} workers were lost"
+        category, summary = Category.WORKLOAD, f"the computation did not end, for {lost}: {_how_lost(outcome, pods)}"
+        remedy = "Mend what ended the workers; limits_s.benchmark is the longest wait."
     elif failed.kind in _TOO_LATE:
         category, summary = Category.SPEED, f"the computation did not end: {failed.text}"
         remedy = "Look at the logs of the dask-worker pods; limits_s.benchmark is the longest wait."
-    elif failed.kind == "KilledWorker":
-        category, summary = Category.WORKLOAD, f"workers died of the computation: {failed.text}"
-        remedy = "Compare the versions of notebook and workers; else give dask_gateway.worker more memory."
     else:
         category, summary = Category.RESULT, f"{failed.phase} failed: {failed.kind}: {failed.text}"
         remedy = "Compare the versions of notebook, scheduler and workers; then read the dask-scheduler pod's log."
@@ -175,7 +197,7 @@ def _missing_there(outcome: DaskOutcome) -> str:
     return "numpy" if any(side and not side.get("numpy") for side in sides) else ""
 
 
-def _cluster_failure(failed: Failure, outcome: DaskOutcome, image: str) -> Finding:
+def _cluster_failure(failed: Failure, outcome: DaskOutcome, image: str, pods: PodsSeen) -> Finding:
     said = f"{failed.kind}: {failed.text}"
     category = Category.SERVICE
     if failed.missing:
@@ -185,14 +207,63 @@ def _cluster_failure(failed: Failure, outcome: DaskOutcome, image: str) -> Findi
         summary = f"the {outcome.origin} cannot use the gateway: {said}"
         remedy = "The gateway's address and the network policies between the namespaces decide this."
     elif failed.phase == "scheduler":
-        category, summary = Category.WORKLOAD, f"the Dask scheduler did not start: {failed.text}"
-        remedy = f"Look at events and log of the dask-scheduler pod; it needs room, and dask-gateway in {image}."
+        return _never_ran("the Dask scheduler did not start", "dask-scheduler", pods.scheduler, failed, pods, image)
     elif failed.phase == "connect":
         summary = f"the {outcome.origin} cannot talk to the scheduler: {said}"
         remedy = "Compare the versions of client and scheduler; then Traefik's routes in the gateway's namespace."
     elif failed.phase == "workers":
-        category, summary = Category.WORKLOAD, f"Dask workers never came: {failed.text}"
-        remedy = "Look at the dask-worker pods: Pending means no room; restarting ones say why in their log."
+        words = pods.workers or pods.scheduler
+        return _never_ran("Dask workers never came", "dask-worker", words, failed, pods, image)
     else:
         summary, remedy = f"{failed.phase} failed: {said}", "Look at the log of the gateway's api pod."
-    return Finding(check="dask_cluster", level="Unhealthy", category=category, summary=summary, remedy=remedy)
+    return _finding("Unhealthy", category, summary, remedy)
+
+
+def _never_ran(what: str, pod: str, words: str, failed: Failure, pods: PodsSeen, image: str) -> Finding:
+    """Pods of the Dask cluster that were not there: by Kubernetes' words where it has some."""
+    ran = pods.image or image
+    if found := _MISSING.search(words):
+        summary = f"{found[1]} is missing in the image {ran}: {what}: {_sentence(words)}"
+        remedy = f"Take an image tag that has {found[1].replace('_', '-')}."
+        return _finding("Unhealthy", Category.IMAGE, summary, remedy)
+    category, remedy = _by_words(words, f"Look at events and log of the {pod} pods, and what {ran} has.")
+    return _finding("Unhealthy", category, f"{what}: {_sentence(words) or failed.text}", remedy)
+
+
+def _too_few(outcome: DaskOutcome, pods: PodsSeen) -> Finding:
+    category, remedy = _by_words(pods.workers, "The events and logs of the other dask-worker pods say why.")
+    why = f": {_sentence(pods.workers)}" if pods.workers else ""
+    summary = f"{outcome.workers} of {outcome.asked} Dask workers came within the limit{why}"
+    return _finding("Degraded", category, summary, remedy)
+
+
+def _lost(outcome: DaskOutcome, pods: PodsSeen) -> Finding:
+    were = "was" if len(outcome.lost) == 1 else "were"
+    summary = f"{len(outcome.lost)} of {outcome.workers} Dask workers {were} lost during the computation"
+    remedy = "Exit code 137 or OOMKilled: give dask_gateway.worker more memory; else look at the node it ran on."
+    return _finding("Degraded", Category.WORKLOAD, f"{summary}: {_how_lost(outcome, pods)}", remedy)
+
+
+def _how_lost(outcome: DaskOutcome, pods: PodsSeen) -> str:
+    first, *others = outcome.lost
+    words = _sentence(pods.lost.get(first, f"{first} left the scheduler"))
+    return words + (f" (and {len(others)} more)" if others else "")
+
+
+def _by_words(words: str, otherwise: str) -> tuple[Category, str]:
+    """What Kubernetes' reason is about, and what cures it."""
+    if "Insufficient" in words:
+        return Category.CAPACITY, "Add nodes, or make dask_gateway.worker smaller, or health.workers."
+    if any(reason in words for reason in _NO_IMAGE):
+        return Category.IMAGE, "Correct image.name and image.tag, or the registry's credentials on the nodes."
+    return Category.WORKLOAD, otherwise
+
+
+def _sentence(words: str) -> str:
+    """A reason with the last line of the log below it, where Python puts what went wrong."""
+    reason, *log = words.splitlines() or [""]
+    return f"{reason}: {log[-1].strip()}" if log else reason
+
+
+def _finding(level: Level, category: Category, summary: str, remedy: str) -> Finding:
+    return Finding(check="dask_cluster", level=level, category=category, summary=summary, remedy=remedy)

@@ -106,12 +106,15 @@ class _Lines:
         self._report = report
         self._outcome: dict[str, Any] | None = None
         self._phase = "gateway"
+        self._dask_cluster = ""
 
     def take(self, line: str) -> None:
         if line.startswith(dask_program.MARKER):
             self._outcome = json.loads(line.removeprefix(dask_program.MARKER))
         elif line.strip():
-            if not line.startswith(" "):
+            if line.startswith(dask_program.NAMED):
+                self._dask_cluster = line.removeprefix(dask_program.NAMED)
+            elif not line.startswith(" "):
                 self._phase = line
             self._report(line.strip())
 
@@ -122,7 +125,9 @@ class _Lines:
             phase = seen.get("failed", {}).get("phase", self._phase)
             seen = {**seen, "failed": {"phase": phase, "kind": "Deadline", "text": text}}
         asked = {key: getattr(request, key) for key in ("required", "array_size", "chunk")}
-        return DaskOutcome.model_validate({**seen, **asked, "origin": origin, "asked": request.workers})
+        return DaskOutcome.model_validate(
+            {**seen, **asked, "origin": origin, "asked": request.workers, "dask_cluster": self._dask_cluster}
+        )
 
 
 class _Process:

@@ -16,8 +16,10 @@ import time
 from typing import Any, Callable, Iterator  # noqa: UP035  (the oldest Python that an image may have)
 
 MARKER = "MAGNUMHUB-OUTCOME "
+NAMED = "  Dask cluster "
 CALL_LIMIT_S = 60.0
 CLEAR_LIMIT_S = 60.0
+LAST_LOOK_S = 10.0
 UNLISTED = "not listed yet"
 UNLISTED_LIMIT_S = 5.0
 POLL_S = 0.3
@@ -62,6 +64,7 @@ class Computation:
         self.params = params
         self.say = say
         self.outcome: dict[str, Any] = {"phases": {}, "versions": {}, "workers": 0, "swept": [], "cleared": False}
+        self.names: dict[str, str] = {}
         self.gateway: Any = None
         self.dask_cluster: Any = None
         self.client: Any = None
@@ -112,6 +115,7 @@ class Computation:
         with self.phase("submit"):
             self.unlisted = True
             name = within(CALL_LIMIT_S, "submit", self.gateway.submit)
+            self.say(NAMED + name)
         with self.phase("scheduler"):
             self.wait_for_scheduler(name)
         with self.phase("connect"):
@@ -165,11 +169,30 @@ class Computation:
             raise TimeoutError(f"{seen} of {asked} workers after {limit_s:.0f} s, at least {required} needed")
 
     def dask_versions(self) -> dict[str, Any]:
+        self.names = self.workers_there()
         seen = within(CALL_LIMIT_S, "versions", self.client.get_versions, check=False)
-        workers = {name: worker["packages"] for name, worker in seen["workers"].items() if isinstance(worker, dict)}
+        workers = {
+            self.names.get(address, address): worker["packages"]
+            for address, worker in seen["workers"].items()
+            if isinstance(worker, dict)
+        }
         return {"scheduler": seen["scheduler"]["packages"], "workers": workers}
 
+    def workers_there(self, limit_s: float = CALL_LIMIT_S) -> dict[str, str]:
+        """Workers' names, which are their pods', by address; one that dies comes back under another address."""
+        # Not scheduler_info(): some versions of it tell of five workers only.
+        seen = within(limit_s, "scheduler", self.client.sync, self.client.scheduler.identity)
+        return {address: str(worker["name"]) for address, worker in seen["workers"].items()}
+
     def compute(self) -> None:
+        try:
+            self.compute_both()
+        finally:
+            with contextlib.suppress(Exception):
+                there = self.workers_there(LAST_LOOK_S)
+                self.outcome["lost"] = [name for address, name in self.names.items() if address not in there]
+
+    def compute_both(self) -> None:
         end = time.monotonic() + self.params["benchmark_s"]
         size, chunk = self.params["array_size"], self.params["chunk"]
         with self.phase("compute"):

@@ -145,7 +145,7 @@ def test_without_a_dask_cluster_the_benchmark_is_not_blamed(failure: Failure, ca
 
 def test_fewer_workers_than_asked_are_degraded() -> None:
     findings = judge_dask_cluster(outcome(workers=4), image=IMAGE)
-    assert seen(findings) == [("dask_cluster", "Degraded", "capacity")]
+    assert seen(findings) == [("dask_cluster", "Degraded", "workload")]
     assert "4 of 5" in findings[0].summary
 
 
