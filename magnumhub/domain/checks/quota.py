@@ -46,7 +46,7 @@ def judge_quotas(site: Site, seen: QuotaFacts) -> list[Finding]:
 def told_quotas(seen: QuotaFacts) -> str:
     """In one line which quota is used most, and which are unknown."""
     shares = {name: share for name, quota in seen.quotas.items() if (share := _share(quota)) is not None}
-    parts = ["no quota limits this project"] if seen.quotas else []
+    parts = ["no quota with a limit was seen"]
     if shares:
         most = max(sorted(shares), key=shares.__getitem__)
         parts = [f"the most used quota: {_words(most, seen.quotas[most])}"]
