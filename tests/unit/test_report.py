@@ -149,7 +149,7 @@ def test_the_picture_has_its_own_background_and_a_square_for_each_check() -> Non
     assert [shape["fill"] for shape in shapes if shape.get("rx") == "3"][:3] == ["#f9a825", "#c62828", "#2e7d32"]
     assert len([shape for shape in shapes if shape["fill"] == "#5b7db1"]) == 2  # the run that computed nothing has none
     assert texts(picture)[0] == "lab: the last 3 checks"
-    assert {"8.0 s", "4.0 s", "D", "U", "H", "2026-11-23"} <= set(texts(picture))
+    assert {"8.0 s", "4.0 s", "D", "U", "H", "2026-11-25"} <= set(texts(picture))
 
 
 def test_only_the_last_thirty_are_shown_and_all_is_inside() -> None:

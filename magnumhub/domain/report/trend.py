@@ -90,9 +90,9 @@ def _levels(shown: list[Record]) -> Iterator[str]:
         )
         yield _text(x + _STEP / 2, _BASE + 22, _LETTERS[level], anchor="middle", colour=_ink_on(level))
     if shown:
-        yield _text(_x(0, shown), _BASE + 44, shown[0].health.started_at[:10])
-    if len(shown) > 8:  # two dates need their room
         yield _text(_RIGHT, _BASE + 44, shown[-1].health.started_at[:10], anchor="end")
+    if len(shown) > 8:  # two dates need their room
+        yield _text(_x(0, shown), _BASE + 44, shown[0].health.started_at[:10])
 
 
 def _legend() -> Iterator[str]:
