@@ -36,6 +36,7 @@ def application(
             apply(cloud.faults, body)
         except (ValueError, TypeError) as error:
             return JSONResponse({"error": str(error)}, 400)
+        machines.intervene()
         await data_plane.reconcile()
         return JSONResponse({})
 

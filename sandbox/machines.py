@@ -75,6 +75,7 @@ class Machines:
         path = cloud.state_dir / "kubeconfigs" / f"{cluster['id']}.yaml"
         self.running[cluster["id"]] = running = Running(index, kube, path)
         await kube.start()
+        kube.intervene(cloud.faults.settings)
         for address in self._listening(cluster, masters):
             await kube.listen(address, API_PORT, self._admission(cluster))
         await kube.listen(own_loopback, API_PORT)
@@ -89,6 +90,11 @@ class Machines:
         nodes = [server for server in servers if server["_role"] == "node"]
         running.children += [self._node(cluster, running, nodes, masters[0])]
         running.children += [self._load_balancer(cluster, running, nodes, masters[0])]
+
+    def intervene(self) -> None:
+        """What runs in clusters that are there follows the settings of the moment."""
+        for running in self.running.values():
+            running.kube.intervene(self._cloud.faults.settings)
 
     def _kubernetes(self, cluster: Resource, index: int, addresses: list[str]) -> KubeCluster:
         from sandbox.kube import KubeCluster

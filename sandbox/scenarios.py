@@ -40,4 +40,8 @@ SCENARIOS = {
     "scheduler-never-starts": Scenario([_never_starts("dask-scheduler-")]),
     "hub-never-ready": Scenario([_never_starts("hub-")]),
     "token-expiry": Scenario(settings={"token_accepted_s": 5}),
+    "certificate-expired": Scenario(settings={"api_certificate_days": -1}),
+    "hub-down": Scenario(settings={"stopped_deployments": "hub"}),
+    "gateway-broken": Scenario(settings={"stopped_deployments": "api-.*"}),
+    "version-skew": Scenario(settings={"pod_images": {"dask-worker-": "pangeo/pangeo-notebook:numpy-1.26"}}),
 }

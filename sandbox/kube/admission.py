@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sandbox.kube.addresses import ServiceAddresses
@@ -26,11 +27,15 @@ def default_storage_class(store: Store) -> str | None:
 
 
 class Admission:
-    """Changes objects in place before they are stored."""
+    """Changes objects in place before they are stored.
+
+    pod_images: start of a pod's name -> the image that all its containers get.
+    """
 
     def __init__(self, store: Store, addresses: ServiceAddresses) -> None:
         self._store = store
         self._addresses = addresses
+        self.pod_images: Mapping[str, str] = {}
 
     def namespace_takes(self, resource: Resource, namespace: str, name: str) -> None:
         """StatusError where the namespace is missing or going away."""
@@ -52,12 +57,19 @@ class Admission:
         elif resource.key == ("", "pods"):
             give_token(self._store, obj)
             give_priority(self._store, obj)
+            self._replace_images(obj)
         elif resource.key == ("", "persistentvolumeclaims"):
             self._claim(obj)
         elif resource.key == ("", "persistentvolumes"):
             obj["metadata"].setdefault("finalizers", []).append(VOLUME_PROTECTION)
         elif resource.key == ("", "nodes"):
             self._node(obj)
+
+    def _replace_images(self, pod: Obj) -> None:
+        for start, image in self.pod_images.items():
+            if pod["metadata"]["name"].startswith(start):
+                for container in pod["spec"]["containers"]:
+                    container["image"] = image
 
     def _claim(self, claim: Obj) -> None:
         claim["metadata"].setdefault("finalizers", []).append(CLAIM_PROTECTION)

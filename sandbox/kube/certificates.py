@@ -30,13 +30,14 @@ class Authority:
     ) -> tuple[bytes, bytes]:
         """Certificate and key in PEM: of a server when `sans` are given, else of a client (CN = user, O = groups).
 
-        It is valid from five minutes ago.
+        It is valid from five minutes ago; with a negative `valid` it ended that long ago.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
         subject = x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, name)])
         usage = ExtendedKeyUsageOID.CLIENT_AUTH if sans is None else ExtendedKeyUsageOID.SERVER_AUTH
-        start = datetime.now(UTC) - timedelta(minutes=5)
+        now = datetime.now(UTC)
+        start = now - timedelta(minutes=5) + min(valid, timedelta()) * 2
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -44,7 +45,7 @@ class Authority:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(start)
-            .not_valid_after(start + valid)
+            .not_valid_after(now + valid)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             # Python 3.13 refuses certificates that do not say whose key signed them.
@@ -67,8 +68,12 @@ class Authority:
         context.verify_mode = ssl.CERT_OPTIONAL
         # Certificates that Magnum signs lack the authority key identifier, which Python 3.13 asks for by default.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        _load(context, *self.sign("kube-apiserver", [], sans))
+        self.renew_server(context, sans)
         return context
+
+    def renew_server(self, context: ssl.SSLContext, sans: list[str], valid: timedelta = timedelta(days=365)) -> None:
+        """Give the API another certificate; connections that are open keep the one they know."""
+        _load(context, *self.sign("kube-apiserver", [], sans, valid))
 
     def kubelet_context(self) -> ssl.SSLContext:
         """TLS towards nodes: shows who asks; as in a real API server's default, a node's certificate is not checked."""

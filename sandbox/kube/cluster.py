@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
 
 from sandbox.kube.addresses import ServiceAddresses
 from sandbox.kube.admission import Admission
@@ -12,6 +14,7 @@ from sandbox.kube.certificates import Authority
 from sandbox.kube.controllers import Controllers, VolumeHooks
 from sandbox.kube.first_objects import create_first_objects
 from sandbox.kube.first_roles import create_first_roles
+from sandbox.kube.interventions import Interventions
 from sandbox.kube.kinds import Kinds
 from sandbox.kube.listener import Listener
 from sandbox.kube.objects import Objects
@@ -56,14 +59,18 @@ class KubeCluster:
         self._authority = Authority(ca_cert, ca_key)
         kinds, tokens = Kinds(), Tokens(self.store)
         addresses = ServiceAddresses(self.store, service_cidr)
-        self._objects = Objects(self.store, kinds, Admission(self.store, addresses))
+        admission = Admission(self.store, addresses)
+        self._objects = Objects(self.store, kinds, admission)
+        self._interventions = Interventions(self._objects, admission, self._renew_certificate)
         self._controllers = Controllers(self._objects, volume_hooks, ca_cert.decode())
         create_first_objects(self._objects, addresses.first, default_storage_class=default_storage_class)
         create_first_roles(self._objects)
         self._api = Api(self._objects, kinds, tokens, version, self._authority.kubelet_context())
         names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost", addresses.first, *sans]
         app = Authentication(wrap(self._api), tokens)
-        self._listener = Listener(app, self._authority.server_context(list(dict.fromkeys(names))))
+        self._names = list(dict.fromkeys(names))
+        self._tls = self._authority.server_context(self._names)
+        self._listener = Listener(app, self._tls)
 
     async def start(self) -> None:
         """Start the controllers."""
@@ -77,6 +84,10 @@ class KubeCluster:
         """Stop serving there, cutting what is connected."""
         await self._listener.unlisten(host)
 
+    def intervene(self, settings: Mapping[str, Any]) -> None:
+        """Make the cluster as the sandbox's settings say (see interventions.py)."""
+        self._interventions.apply(settings)
+
     async def stop(self) -> None:
         """End controllers, watches and connections."""
         await self._controllers.stop()
@@ -86,3 +97,6 @@ class KubeCluster:
     def kubeconfig(self, server: str, user: str, groups: list[str]) -> str:
         """A kubeconfig with a client certificate for this user, for the API at `server` (a URL)."""
         return self._authority.kubeconfig(self.name, server, user, groups)
+
+    def _renew_certificate(self, valid: timedelta) -> None:
+        self._authority.renew_server(self._tls, self._names, valid)

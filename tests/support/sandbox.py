@@ -123,10 +123,14 @@ class Sandbox:
     def magnumhub(self, *arguments: object, timeout_s: float = 280) -> Ran:
         return self.start(*arguments).result(timeout_s)
 
-    def kubectl(self, *arguments: str, cluster: int = 0) -> str:
+    def kubectl(self, *arguments: str, cluster: int = 0, stdin: str | None = None) -> str:
         kubeconfig = self.state()["clusters"][cluster]["kubeconfig"]
         command = [str(executable("kubectl")), "--kubeconfig", kubeconfig, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        try:
+            return subprocess.run(command, input=stdin, capture_output=True, text=True, check=True, timeout=120).stdout
+        except subprocess.CalledProcessError as error:
+            error.add_note(error.stderr)
+            raise
 
 
 @contextmanager
