@@ -83,6 +83,12 @@ def test_the_values_that_were_seen_are_told() -> None:
     assert soon.summary == "the certificate of the cluster's authority ends in 12 days, on 2026-12-07 04:00 UTC"
 
 
+@pytest.mark.parametrize(("days", "words"), [(-2.5, "2 days ago"), (1.9, "in 45 hours"), (0.04, "in 57 minutes")])
+def test_the_time_that_is_left_is_told_in_what_is_whole_of_it(days: float, words: str) -> None:
+    (finding,) = judged(ending("kubernetes_api", days))
+    assert f" {words}, on " in finding.summary
+
+
 def test_a_certificate_that_is_not_valid_yet_is_about_a_clock() -> None:
     begins_at = NOW + timedelta(hours=3)
     (finding,) = judged(Expiry(what="kubernetes_api", begins_at=begins_at, ends_at=begins_at + 365 * DAY))

@@ -87,6 +87,15 @@ def test_addresses(site: Any, seen: AddressFacts, level: str | None, remedy: str
     assert all(remedy in finding.remedy for finding in findings)
 
 
+def test_a_second_address_of_a_role_that_is_served() -> None:
+    serving = address("jupyterhub", "p1").model_copy(update={"address": "192.0.2.10"})
+    (finding,) = judged(cloud(addresses=(serving, address("jupyterhub"))))
+    assert finding.summary == (
+        "192.0.2.9 is marked as the jupyterhub address of iris-cam and serves nothing: 192.0.2.10 does"
+    )
+    assert finding.remedy == "Give it back: `openstack floating ip delete 192.0.2.9`."
+
+
 def test_a_second_cluster_of_ours() -> None:
     ours = {"name": "iris-cam", "labels": {"magnumhub_site": "iris-cam"}}
     there = (
@@ -174,8 +183,7 @@ def test_a_volume_as_kubernetes_shows_it() -> None:
 def test_what_was_looked_at_in_one_line() -> None:
     seen = cloud(addresses=(address("master", "p1"),), unseen={"load balancers": "not allowed"})
     assert told_leftovers(seen, kube(servers=started("ann", 2))) == (
-        "1 addresses, 0 Dask clusters, 2 notebook servers, and nothing left behind among them;"
-        " unknown yet: load balancers: not allowed"
+        "1 addresses, 0 Dask clusters, 2 notebook servers were looked at; unknown yet: load balancers: not allowed"
     )
     assert told_leftovers(None, None) == (
         "unknown yet: Kubernetes: it could not be asked; unknown yet: the cloud: it could not be asked"

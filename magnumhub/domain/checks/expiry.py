@@ -168,9 +168,10 @@ def _cluster_remedy(site: Site, one: Expiry, driver: Driver) -> str:
 
 
 def _when(moment: datetime, now: datetime) -> str:
-    """`in 12 days`, `3 hours ago`."""
-    hours = int(abs(moment - now).total_seconds() // 3600)
-    length = f"{hours // 24} days" if hours >= 48 else f"{hours} hours"
+    """`in 12 days`, `3 hours ago`, in what is whole of it."""
+    minutes = int(abs(moment - now).total_seconds() // 60)
+    hours = minutes // 60
+    length = f"{hours // 24} days" if hours >= 48 else f"{hours} hours" if hours >= 2 else f"{minutes} minutes"
     return f"in {length}" if moment > now else f"{length} ago"
 
 

@@ -113,7 +113,7 @@ def judge_leftovers(
 
 
 def told_leftovers(cloud: CloudLeftovers | None, kube: KubeLeftovers | None) -> str:
-    """In one line what was looked at, and what could not be."""
+    """In one line how much was looked at, and what could not be."""
     parts = []
     if cloud is not None:
         parts += [f"{len(cloud.addresses)} addresses"] if cloud.addresses is not None else []
@@ -122,29 +122,31 @@ def told_leftovers(cloud: CloudLeftovers | None, kube: KubeLeftovers | None) -> 
         parts += [f"{len(kube.dask_clusters)} Dask clusters", f"{len(kube.servers)} notebook servers"]
     unseen = dict(cloud.unseen) if cloud is not None else {"the cloud": "it could not be asked"}
     unseen |= {} if kube is not None else {"Kubernetes": "it could not be asked"}
-    told = [f"{', '.join(parts)}, and nothing left behind among them"] if parts else []
+    told = [f"{', '.join(parts)} were looked at"] if parts else []
     return "; ".join([*told, *(f"unknown yet: {what}: {why}" for what, why in sorted(unseen.items()))])
 
 
 def _addresses(site: Site, cloud: CloudLeftovers) -> Iterator[Finding]:
-    for address in cloud.addresses or ():
+    addresses = cloud.addresses or ()
+    serving = {address.role: address.address for address in addresses if address.site and address.port_id}
+    for address in addresses:
         if address.port_id is not None:
             continue
         release = f"`openstack floating ip delete {address.address}`"
+        marked = f"{address.address} is marked as the {address.role} address of {site.name} and serves nothing"
         if address.role == "spare":
             summary = f"{address.address} is kept as a spare address of {site.name} and serves nothing"
             yield _finding("Healthy", summary, f"When nobody needs it any more: {release}.")
         elif address.site is None:
-            summary = (
-                f"{address.address} was made for a Service of this cluster and serves nothing: {address.description}"
-            )
+            summary = f"{address.address} was made for a Service that is gone: {address.description}"
             yield _finding("Degraded", summary, f"Give it back: {release}.")
+        elif address.role in serving:
+            yield _finding("Degraded", f"{marked}: {serving[address.role]} does", f"Give it back: {release}.")
         else:
             # A cluster with a controller of its own may lead to an address in a way that Neutron does not show.
             is_shown = address.role == "master" or site.network.load_balancers == "auto"
-            summary = f"{address.address} is marked as the {address.role} address of {site.name} and serves nothing"
-            remedy = f"`magnumhub provision {site.name}` puts it back where it belongs; if nobody needs it: {release}."
-            yield _finding("Degraded" if is_shown else "Healthy", summary, remedy)
+            remedy = f"`magnumhub provision {site.name}` puts it where it belongs; if nobody needs it: {release}."
+            yield _finding("Degraded" if is_shown else "Healthy", marked, remedy)
 
 
 def _clusters(cloud: CloudLeftovers) -> Iterator[Finding]:
