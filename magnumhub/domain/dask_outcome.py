@@ -16,6 +16,7 @@ _CLUSTER_PHASES = ("gateway", "sweep", "submit", "scheduler", "connect", "worker
 _TOO_LATE = ("TimeoutError", "Deadline")
 _COMPUTE_PHASES = ("versions", "compute", "known sum")
 _MISSING = re.compile(r"No module named '([^'.]+)")
+_ERROR = re.compile(r"\w(Error|Exception)\b")
 _NO_IMAGE = ("ImagePullBackOff", "ErrImagePull", "InvalidImageName")
 
 
@@ -179,8 +180,7 @@ def _compute_failure(failed: Failure, outcome: DaskOutcome, image: str, pods: Po
         category, summary = Category.WORKLOAD, f"workers died of the computation: {said}"
         remedy = "Compare the versions of notebook and workers; else give dask_gateway.worker more memory."
     elif failed.kind in _TOO_LATE and outcome.lost:
-        lost = f"{len(outcome.lost)} of {outcome.workers} workers were lost"
-        category, summary = Category.WORKLOAD, f"the computation did not end, for {lost}: {_how_lost(outcome, pods)}"
+        category, summary = Category.WORKLOAD, f"the computation did not end: {_how_lost(outcome, pods)}"
         remedy = "Mend what ended the workers; limits_s.benchmark is the longest wait."
     elif failed.kind in _TOO_LATE:
         category, summary = Category.SPEED, f"the computation did not end: {failed.text}"
@@ -238,16 +238,15 @@ def _too_few(outcome: DaskOutcome, pods: PodsSeen) -> Finding:
 
 
 def _lost(outcome: DaskOutcome, pods: PodsSeen) -> Finding:
-    were = "was" if len(outcome.lost) == 1 else "were"
-    summary = f"{len(outcome.lost)} of {outcome.workers} Dask workers {were} lost during the computation"
     remedy = "Exit code 137 or OOMKilled: give dask_gateway.worker more memory; else look at the node it ran on."
-    return _finding("Degraded", Category.WORKLOAD, f"{summary}: {_how_lost(outcome, pods)}", remedy)
+    return _finding("Degraded", Category.WORKLOAD, _how_lost(outcome, pods), remedy)
 
 
 def _how_lost(outcome: DaskOutcome, pods: PodsSeen) -> str:
     first, *others = outcome.lost
-    words = _sentence(pods.lost.get(first, f"{first} left the scheduler"))
-    return words + (f" (and {len(others)} more)" if others else "")
+    words = _sentence(pods.lost.get(first, f"{first} left the scheduler")) + (" (and others)" if others else "")
+    were = "were" if others else "was"
+    return f"{len(outcome.lost)} of {outcome.workers} Dask workers {were} lost during the computation: {words}"
 
 
 def _by_words(words: str, otherwise: str) -> tuple[Category, str]:
@@ -260,9 +259,10 @@ def _by_words(words: str, otherwise: str) -> tuple[Category, str]:
 
 
 def _sentence(words: str) -> str:
-    """A reason with the last line of the log below it, where Python puts what went wrong."""
+    """A reason with what went wrong by the log below it: its last line that names an error, else its last one."""
     reason, *log = words.splitlines() or [""]
-    return f"{reason}: {log[-1].strip()}" if log else reason
+    errors = [line for line in log if _ERROR.search(line)]
+    return f"{reason}: {(errors or log)[-1].strip()}" if log else reason
 
 
 def _finding(level: Level, category: Category, summary: str, remedy: str) -> Finding:

@@ -23,6 +23,8 @@ _SCHEDULER, _WORKER = "dask-scheduler", "dask-worker"
 _SELECTOR = f"app.kubernetes.io/component in ({_SCHEDULER}, {_WORKER})"
 _ROUND_S = 10.0
 _PAUSE_S = 1.0
+_SIGNALLED = 128
+"""Exit codes from here on: a signal ended it, of which its log knows nothing."""
 
 
 @dataclass
@@ -160,8 +162,9 @@ def death_of(pod: Mapping[str, Any]) -> PodProblem | None:
     for container in pod.get("status", {}).get("containerStatuses", []):
         for state in (container.get("state", {}), container.get("lastState", {})):
             if ended := state.get("terminated"):
-                label, how = container["name"], f"{ended.get('reason', 'Error')}, exit code {ended.get('exitCode')}"
-                return PodProblem(pod["metadata"]["name"], f"{label} ended ({how})", crashed=label)
+                label, code = container["name"], ended.get("exitCode", 0)
+                reason = f"{label} ended ({ended.get('reason', 'Error')}, exit code {code})"
+                return PodProblem(pod["metadata"]["name"], reason, crashed=label if code < _SIGNALLED else None)
     return None
 
 
