@@ -142,7 +142,7 @@ def test_dask_clusters_and_servers(seen: KubeLeftovers, level: str | None) -> No
 def test_many_leftovers_are_counted_and_some_named() -> None:
     (finding,) = judged(None, kube(dask_clusters=started(USER, 50)))
     assert finding.summary == (
-        "50 Dask clusters of magnumhub-check were left by earlier checks: 0000, 0001, 0002, 0003, 0004 and 45 more"
+        "earlier checks left 50 Dask clusters of magnumhub-check: 0000, 0001, 0002, 0003, 0004 and 45 more"
     )
     assert "`kubectl delete daskcluster -n dask-gateway 0000 0001 " in finding.remedy
 
@@ -183,7 +183,7 @@ def test_a_volume_as_kubernetes_shows_it() -> None:
 def test_what_was_looked_at_in_one_line() -> None:
     seen = cloud(addresses=(address("master", "p1"),), unseen={"load balancers": "not allowed"})
     assert told_leftovers(seen, kube(servers=started("ann", 2))) == (
-        "1 addresses, 0 Dask clusters, 2 notebook servers were looked at; unknown yet: load balancers: not allowed"
+        "1 floating IP, 0 Dask clusters, 2 notebook servers were looked at; unknown yet: load balancers: not allowed"
     )
     assert told_leftovers(None, None) == (
         "unknown yet: Kubernetes: it could not be asked; unknown yet: the cloud: it could not be asked"

@@ -116,10 +116,10 @@ def told_leftovers(cloud: CloudLeftovers | None, kube: KubeLeftovers | None) -> 
     """In one line how much was looked at, and what could not be."""
     parts = []
     if cloud is not None:
-        parts += [f"{len(cloud.addresses)} addresses"] if cloud.addresses is not None else []
-        parts += [f"{len(cloud.balancers)} load balancers"] if cloud.balancers is not None else []
+        parts += [_counted(cloud.addresses, "floating IP")] if cloud.addresses is not None else []
+        parts += [_counted(cloud.balancers, "load balancer")] if cloud.balancers is not None else []
     if kube is not None:
-        parts += [f"{len(kube.dask_clusters)} Dask clusters", f"{len(kube.servers)} notebook servers"]
+        parts += [_counted(kube.dask_clusters, "Dask cluster"), _counted(kube.servers, "notebook server")]
     unseen = dict(cloud.unseen) if cloud is not None else {"the cloud": "it could not be asked"}
     unseen |= {} if kube is not None else {"Kubernetes": "it could not be asked"}
     told = [f"{', '.join(parts)} were looked at"] if parts else []
@@ -182,10 +182,10 @@ def _of_checks(kube: KubeLeftovers, user: str, before: datetime) -> Iterator[Fin
     servers = [one for one in kube.servers if one.user == user and one.created_at < before]
     if not dask_clusters and not servers:
         return
-    left = [f"{len(dask_clusters)} Dask clusters"] if dask_clusters else []
-    left += [f"{len(servers)} notebook servers"] if servers else []
+    left = [_counted(dask_clusters, "Dask cluster")] if dask_clusters else []
+    left += [_counted(servers, "notebook server")] if servers else []
     many = len(dask_clusters) + len(servers) > ONE_CHECK_LEAVES
-    summary = f"{' and '.join(left)} of {user} were left by earlier checks: {_names([*dask_clusters, *servers])}"
+    summary = f"earlier checks left {' and '.join(left)} of {user}: {_names([*dask_clusters, *servers])}"
     remedy = "Each check stops what an earlier one left; to do so now: " + _stopping(dask_clusters, servers)
     if many:
         remedy += " Checks are killed again and again, or cannot stop what they start: look at their runs."
@@ -219,8 +219,9 @@ def _volumes(kube: KubeLeftovers, before: datetime) -> Iterator[Finding]:
     retained = [volume for volume in kube.volumes if volume.retained]
     if retained:
         named = _few([f"{volume.name} ({volume.size}, of {volume.claim})" for volume in retained])
-        summary = f"{len(retained)} volumes are kept although their claims are gone, as their class says: {named}"
-        remedy = "For each that nobody needs: `kubectl delete pv NAME`, then `openstack volume delete VOLUME_ID`."
+        summary = f"no claim uses {_counted(retained, 'volume')} any more, kept as the class says: {named}"
+        # Cinder's volume has the name of Kubernetes' one: its CSI driver gives it.
+        remedy = "For each that nobody needs: `kubectl delete pv NAME`, then `openstack volume delete NAME`."
         yield _finding("Healthy", summary, remedy)
     for volume in kube.volumes:
         if volume.retained or not _stuck(volume, before):
@@ -245,6 +246,10 @@ def _oldest(started: Sequence[Started]) -> str:
 
 def _names(started: Sequence[Started]) -> str:
     return _few([one.name for one in started])
+
+
+def _counted(things: Sequence[object], what: str) -> str:
+    return f"{len(things)} {what}{'' if len(things) == 1 else 's'}"
 
 
 def _few(names: Sequence[str]) -> str:
