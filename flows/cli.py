@@ -93,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
     provision.add_argument(
         "--replace-failed", action="store_true", help="delete a cluster of this site that Magnum failed to create"
     )
+    site_command("check", _check, "say whether users of a site can work, and if not, why and what to do")
     site_command("status", _status, "what there is of a site right now")
 
     commands.add_parser("sandbox", help="a cloud on this machine to try everything on")
@@ -113,6 +114,22 @@ def _provision(options: argparse.Namespace) -> int:
 
         show_deployment(site, deployment)
     return _exit_code(deployment.health.level if deployment.health else None)
+
+
+def _check(options: argparse.Namespace) -> int:
+    _load(options.site)
+    with _running(options):
+        from flows.check_health import check_health
+        from tasks.sites import SiteName
+
+        health = _result(check_health(SiteName(options.site), return_state=True))
+    if options.json:
+        _print_json(health.model_dump(mode="json", by_alias=True))
+    else:
+        from flows.summary import show_health
+
+        show_health(health)
+    return _exit_code(health.level)
 
 
 def _plan(options: argparse.Namespace) -> int:

@@ -72,8 +72,14 @@ _certificates: dict[str, certificates.ClusterCertificates] = {}
 
 
 @contextmanager
-def reached(site: Site, magnum_cluster: MagnumCluster, way: Way, report: Report) -> Iterator[Reached]:
-    """Kubernetes, and the master's shell where there is one, for as long as the block runs."""
+def reached(
+    site: Site, magnum_cluster: MagnumCluster, way: Way, report: Report, *, patience_s: float | None = None
+) -> Iterator[Reached]:
+    """Kubernetes, and the master's shell where there is one, for as long as the block runs.
+
+    Args:
+        patience_s: for ssh and for one answer of the API; None: as long as the site's limits allow.
+    """
     certificate = _certificates.get(magnum_cluster.uuid)
     if certificate is None:
         with cloud_of(site) as cloud:
@@ -84,8 +90,8 @@ def reached(site: Site, magnum_cluster: MagnumCluster, way: Way, report: Report)
         ca_pem=certificate.ca_pem,
         certificate_pem=certificate.certificate_pem,
         key_pem=certificate.key_pem,
-        ssh_deadline_s=site.limits_s.ssh,
-        api_timeout_s=site.limits_s.api,
+        ssh_deadline_s=min(site.limits_s.ssh, patience_s or site.limits_s.ssh),
+        api_timeout_s=min(site.limits_s.api, patience_s or site.limits_s.api),
         report=report,
     ) as there:
         yield there

@@ -9,12 +9,15 @@ from prefect import task
 
 from magnumhub.domain.results import MagnumCluster
 from magnumhub.domain.spec import Site
-from magnumhub.kube.lease import SiteLease, site_lease
+from magnumhub.kube.lease import LEASE_S, SiteLease, site_lease
 from magnumhub.kube.readiness import wait_for_nodes
 from magnumhub.kube.storage import ensure_storage_class
 from tasks.access import Way, reached
 from tasks.policy import OBSERVE
 from tasks.progress import stage
+
+BUSY_S = LEASE_S + 5.0
+"""How long a check waits for another run before it leaves the site alone: by then a dead one is known to be dead."""
 
 
 @task(name="wait for Kubernetes", **OBSERVE)
@@ -53,16 +56,20 @@ _held: dict[str, SiteLease] = {}
 
 
 @contextmanager
-def holding_site(site: Site, magnum_cluster: MagnumCluster, way: Way) -> Iterator[None]:
+def holding_site(site: Site, magnum_cluster: MagnumCluster, way: Way, *, wait_s: float | None = None) -> Iterator[None]:
     """One run of a site at a time, across machines: hold its Lease while the block runs.
 
+    Args:
+        wait_s: longest wait for another run; None: as long as a release may take.
+
     Raises:
-        DeadlineError: another run holds it and did not end; says which host and process.
+        BusyError: another run holds it and did not end; says which host and process.
     """
+    limit_s = site.limits_s.release if wait_s is None else wait_s
     with ExitStack() as held:
         with stage("lease") as report:
             there = held.enter_context(reached(site, magnum_cluster, way, report))
-            lease = held.enter_context(site_lease(there.kube, site.name, wait_s=site.limits_s.release, report=report))
+            lease = held.enter_context(site_lease(there.kube, site.name, wait_s=limit_s, report=report))
         _held[site.name] = lease
         held.callback(_held.pop, site.name, None)
         yield

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Literal
 
 from prefect import task
 
@@ -14,16 +13,16 @@ from magnumhub.domain.compat import ChartChoice, ChartName, choose_chart, refuse
 from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.ground import Ground
 from magnumhub.domain.redaction import redacted, without_secrets
-from magnumhub.domain.results import Addresses, FloatingIP, MagnumCluster, Release, Report, Result
+from magnumhub.domain.results import Addresses, FloatingIP, MagnumCluster, Part, Release, Report, Result
 from magnumhub.domain.spec import NEWEST, ChartSpec, Site
 from magnumhub.domain.wiring import (
-    GATEWAY_RELEASE,
-    HUB_RELEASE,
+    RELEASES,
     ChartPair,
     ServiceName,
     Tokens,
     Values,
     compose_values,
+    is_inside_only,
     secret_refs,
     service_names,
 )
@@ -45,8 +44,6 @@ from tasks.progress import stage
 TOKENS_SECRET = "magnumhub-tokens"  # noqa: S105  the Secret's name, not a secret
 """In the hub's namespace: tokens that were made once and are found again by every later run."""
 
-Part = Literal["jupyterhub", "dask_gateway"]
-_RELEASES: dict[Part, str] = {"jupyterhub": HUB_RELEASE, "dask_gateway": GATEWAY_RELEASE}
 _CHARTS: dict[Part, ChartName] = {"jupyterhub": "jupyterhub", "dask_gateway": "dask-gateway"}
 RELEASE_LABELS: dict[Part, str] = {"jupyterhub": "release", "dask_gateway": "app.kubernetes.io/instance"}
 """What each chart labels Deployments and pods with: a namespace may have more than the release.
@@ -88,7 +85,7 @@ def ensure_helm(site: Site, magnum_cluster: MagnumCluster, way: Way) -> Charts:
 
         def choose(part: Part, spec: ChartSpec) -> ChartChoice:
             # What the site pins; else what is installed, which only a redeploy moves; else the newest that fits.
-            keep = installed.get(_RELEASES[part]) if spec.version == NEWEST else None
+            keep = installed.get(RELEASES[part]) if spec.version == NEWEST else None
             return choose_chart(
                 _CHARTS[part],
                 charts.versions(spec.repo, _CHARTS[part], timeout_s=site.limits_s.api),
@@ -144,7 +141,7 @@ def check_charts(site: Site, chosen: Mapping[Part, ChartChoice]) -> None:
         site,
         addresses={
             "jupyterhub": "192.0.2.1",
-            "dask_gateway": None if site.network.floating_ips.dask_gateway == "none" else "192.0.2.2",
+            "dask_gateway": None if is_inside_only(site) else "192.0.2.2",
         },
         secrets=resolve(secret_refs(site)),
         tokens=Tokens(gateway="0" * 64, check="1" * 64),
@@ -232,14 +229,14 @@ def _installed(
     still_holding(site)
     release = ensure_release(
         helm,
-        _RELEASES[part],
+        RELEASES[part],
         service.namespace,
         archive,
         getattr(values, part),
         deadline_s=site.limits_s.release,
         report=report,
     )
-    ours = f"{RELEASE_LABELS[part]}={_RELEASES[part]}"
+    ours = f"{RELEASE_LABELS[part]}={RELEASES[part]}"
     wait_for_workloads(there.kube, service.namespace, selector=ours, deadline_s=_left_s(end_s), report=report)
     ports = service_ports(there.kube, service.namespace, service.name)
     address = by_role(addresses).get(part)

@@ -9,8 +9,8 @@ from magnumhub.domain.health import Health
 from magnumhub.domain.results import Addresses, MagnumCluster, Result
 from magnumhub.domain.spec import DummyAuth, Site
 from magnumhub.domain.wiring import CHECK_USER, GATEWAY_RELEASE, HUB_RELEASE, endpoints
+from magnumhub.kube.client import Kube
 from magnumhub.kube.secrets import read_secret, write_secret
-from magnumhub.remote.session import Reached
 from magnumhub.services.users import HubAccess
 from magnumhub.services.verify import verify
 from tasks.access import Way, reached
@@ -63,7 +63,7 @@ def verify_site(
             hub_url=where.jupyterhub,
             gateway_url=where.dask_gateway,
             gateway_ports=gateway.ports,
-            access=_hub_access(site, there),
+            access=hub_access(site, there.kube),
             releases={HUB_RELEASE: hub.release, GATEWAY_RELEASE: gateway.release},
             full=full,
             report=report,
@@ -73,10 +73,10 @@ def verify_site(
         return health if full or health.level != "Healthy" else None
 
 
-def _hub_access(site: Site, there: Reached) -> HubAccess:
+def hub_access(site: Site, kube: Kube) -> HubAccess:
     """How the check's own user comes in: by the form where the login is a dummy, else by the token of its service."""
     auth = site.jupyterhub.auth
     if isinstance(auth, DummyAuth):
         return HubAccess(user=CHECK_USER, password=resolve([auth.password])[str(auth.password)])
-    tokens = read_secret(there.kube, site.jupyterhub.namespace, TOKENS_SECRET) or {}
+    tokens = read_secret(kube, site.jupyterhub.namespace, TOKENS_SECRET) or {}
     return HubAccess(user=CHECK_USER, service_token=tokens["check"])

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from magnumhub.domain.errors import MagnumhubError
-from magnumhub.domain.findings import Category, Finding, is_lasting
+from magnumhub.domain.findings import Category, Finding
 from magnumhub.domain.health import Check, Checked, check_of, finding_of
+from magnumhub.domain.history import is_lasting
 from magnumhub.domain.results import Report
 
 PAUSE_S = 10.0
@@ -76,28 +77,29 @@ def run_check(name: str, look: Look, *, limit_s: float, report: Report) -> Check
     Args:
         limit_s: of each try; what has not ended then is left to a thread of its own and told as a finding.
     """
-    return twice(lambda: _within(name, look, limit_s), report=report)
-
-
-def twice(run: Callable[[], Checked], *, report: Report) -> Checked:
-    """A check that is run once more after a pause where it failed for a reason that may pass."""
-    first = run()
-    if not may_pass(first):
+    first = _within(name, look, limit_s)
+    if not may_pass([first]):
         return first
-    report(f"{first.check.name}: {first.check.summary}; once more in {PAUSE_S:.0f} s")
-    time.sleep(PAUSE_S)
-    return settled(first, run())
+    pause([first], report)
+    return settled(first, _within(name, look, limit_s))
 
 
-def may_pass(seen: Checked) -> bool:
-    """Whether a failed check may be better at another moment: nothing that it found lasts."""
-    wrong = [finding for finding in seen.findings if finding.level == "Unhealthy"]
+def may_pass(seen: Iterable[Checked]) -> bool:
+    """Whether checks that failed may be better at another moment: nothing that they found lasts."""
+    wrong = [finding for one in seen for finding in one.findings if finding.level == "Unhealthy"]
     return bool(wrong) and not any(is_lasting(finding.category) for finding in wrong)
+
+
+def pause(seen: Iterable[Checked], report: Report) -> None:
+    """Wait before the second try, and say why."""
+    failed = next(one.check for one in seen if one.check.level == "Unhealthy")
+    report(f"{failed.name}: {failed.summary}; once more in {PAUSE_S:.0f} s")
+    time.sleep(PAUSE_S)
 
 
 def settled(first: Checked, second: Checked) -> Checked:
     """What two tries mean together: the second one counts; that only the first failed is a remark."""
-    if second.check.level == "Unhealthy":
+    if first.check.level != "Unhealthy" or second.check.level not in ("Healthy", "Degraded"):
         return second
     wrong = next(finding for finding in first.findings if finding.level == "Unhealthy")
     remark = wrong.model_copy(

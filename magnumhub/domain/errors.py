@@ -102,6 +102,10 @@ class DeadlineError(MagnumhubError):
     """What was waited for did not come within its limit; the message has the last thing that was seen."""
 
 
+class BusyError(DeadlineError):
+    """Another run works on the site and did not end while it was waited for; the message says which."""
+
+
 class FailedError(MagnumhubError):
     """What was asked for was tried by the service and failed (CREATE_FAILED, a failed release); the reason is the
     service's."""

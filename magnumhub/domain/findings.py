@@ -62,16 +62,6 @@ class Category(StrEnum):
     """The site file asks for something that works but is unwise."""
 
 
-_PASSING = frozenset(
-    (Category.ADDRESS, Category.CAPACITY, Category.LEFTOVER, Category.SERVICE, Category.SPEED, Category.WORKLOAD)
-)
-
-
-def is_lasting(category: Category) -> bool:
-    """Whether what such a finding tells of stays until somebody acts: no restart, no other moment mends it."""
-    return category not in _PASSING
-
-
 class Finding(Result):
     """One thing that is not as it should be.
 

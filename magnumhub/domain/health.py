@@ -49,6 +49,21 @@ class Benchmark(Result):
     origin: Origin = Field(alias="from")
 
 
+USER_CHECKS = ("notebook", "dask_cluster", "versions", "benchmark")
+
+
+class UserChecks(Result):
+    """The checks of USER_CHECKS, and what was measured in them.
+
+    versions: component to package to version. phases: seconds by phase of the computation that decided.
+    """
+
+    checks: tuple[Checked, ...]
+    versions: dict[str, dict[str, str]] = Field(default_factory=dict)
+    benchmark: Benchmark | None = None
+    phases: dict[str, float] = Field(default_factory=dict)
+
+
 class Health(Result):
     """Whether users of a site can work, and if not, why. Dump it `by_alias`.
 

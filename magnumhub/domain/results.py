@@ -11,6 +11,8 @@ Report = Callable[[str], None]
 """Takes one line of progress of a long wait: what is waited for, how long already, the service's last word."""
 
 Role = Literal["master", "jupyterhub", "dask_gateway", "spare"]
+Part = Literal["jupyterhub", "dask_gateway"]
+"""What is installed and has a public address: a release and its role at once."""
 Action = Literal["created", "kept", "changed", "skipped"]
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from magnumhub.domain.chart_keys import ChartKeys
+from magnumhub.domain.results import Part
 from magnumhub.domain.spec import DummyAuth, DynamicStorage, HttpsLetsEncrypt, HttpsOff, HttpsSecret, SecretRef, Site
 from magnumhub.domain.values import filled, merged, references, value_at
 from magnumhub.domain.wiring_auth import auth_config
@@ -21,6 +22,8 @@ from magnumhub.domain.wiring_gateway import gateway_inside, gateway_public, gate
 
 HUB_RELEASE = "jupyterhub"
 GATEWAY_RELEASE = "dask-gateway"
+RELEASES: dict[Part, str] = {"jupyterhub": HUB_RELEASE, "dask_gateway": GATEWAY_RELEASE}
+
 GATEWAY_SERVICE = "dask-gateway"
 """The gateway as a service of the hub; a token needs the scope access:services!service=dask-gateway to use it."""
 
@@ -88,6 +91,18 @@ def service_names(site: Site) -> dict[str, ServiceName]:
         "jupyterhub": ServiceName(site.jupyterhub.namespace, "proxy-public"),
         "dask_gateway": ServiceName(site.dask_gateway.namespace, f"traefik-{GATEWAY_RELEASE}"),
     }
+
+
+def is_inside_only(site: Site) -> bool:
+    """Whether the gateway has no public address."""
+    return site.network.floating_ips.dask_gateway == "none"
+
+
+def public_services(site: Site) -> dict[Part, ServiceName]:
+    """The Services that have a public address, by role."""
+    names = service_names(site)
+    parts: tuple[Part, ...] = ("jupyterhub",) if is_inside_only(site) else ("jupyterhub", "dask_gateway")
+    return {part: names[part] for part in parts}
 
 
 def endpoints(

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from kubernetes import client
 
-from magnumhub.domain.errors import DeadlineError, MagnumhubError, RefusedError, TransientError
+from magnumhub.domain.errors import BusyError, MagnumhubError, RefusedError, TransientError
 from magnumhub.domain.results import Report
 from magnumhub.kube.client import Kube
 from magnumhub.kube.errors import ConflictError, NotFoundError, translated
@@ -143,7 +143,7 @@ def site_lease(kube: Kube, site: str, *, wait_s: float, report: Report) -> Itera
         wait_s: longest wait for another run, in seconds; 0 does not wait.
 
     Raises:
-        DeadlineError: another run holds the site; says whose.
+        BusyError: another run holds the site; says whose.
         TransientError: the API did not answer for so long.
     """
     lease = _acquire(kube, site, wait_s, report)
@@ -181,7 +181,7 @@ def _acquire(kube: Kube, site: str, wait_s: float, report: Report) -> SiteLease:
             continue
         assert seen is not None
         if time.monotonic() >= end:
-            raise DeadlineError(
+            raise BusyError(
                 f"another run works on site {site}: {seen.identity}",
                 "wait until it has ended, or end it; the lease of a dead one expires after 30 s",
             )

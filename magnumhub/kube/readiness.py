@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from magnumhub.domain.checks.kubernetes import NodeSeen, nodes_line
 from magnumhub.domain.errors import DeadlineError
 from magnumhub.domain.results import Report
 from magnumhub.kube.client import Kube
@@ -17,16 +17,6 @@ from magnumhub.kube.errors import translated
 from magnumhub.kube.watching import changes
 
 _TELL_EVERY_S = 10.0
-
-
-@dataclass(frozen=True)
-class NodeSeen:
-    """A node as Kubernetes sees it. reason: why it is not ready; empty when it is."""
-
-    name: str
-    ready: bool
-    reason: str = ""
-    schedulable: bool = True
 
 
 def kubernetes_version(kube: Kube) -> str:
@@ -71,13 +61,6 @@ def wait_for_nodes(kube: Kube, node_count: int, *, deadline_s: float, report: Re
         "`kubectl describe node NAME` tells more; a node that never came is a server that did not boot or cannot reach "
         "the master",
     )
-
-
-def nodes_line(seen: list[NodeSeen], node_count: int) -> str:
-    """One line: how many are ready, and why the others are not."""
-    ready = sum(node.ready and node.schedulable for node in seen)
-    others = "; ".join(f"{node.name}: {node.reason}" for node in seen if not node.ready)
-    return f"{ready} of {node_count} nodes ready{'; ' + others if others else ''}"
 
 
 def node_seen(node: Mapping[str, Any]) -> NodeSeen:

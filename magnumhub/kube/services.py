@@ -6,8 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from magnumhub.domain.checks.addresses import AddressSeen
 from magnumhub.domain.errors import DeadlineError
-from magnumhub.domain.results import Report
+from magnumhub.domain.results import FloatingIP, Part, Report
+from magnumhub.domain.wiring import ServiceName
 from magnumhub.kube.client import Kube
 from magnumhub.kube.errors import NotFoundError, translated
 from magnumhub.kube.events import last_warning
@@ -30,8 +32,33 @@ def service_ports(kube: Kube, namespace: str, name: str) -> dict[str, int]:
     Raises:
         NotFoundError: there is no such Service.
     """
-    ports = _read(kube, namespace, name)["spec"]["ports"]
-    return {port.get("name") or str(port["port"]): int(port["port"]) for port in ports}
+    return _ports(_read(kube, namespace, name))
+
+
+def observe_address(kube: Kube, part: Part, service: ServiceName, marked: FloatingIP | None) -> AddressSeen:
+    """One public Service as it is, beside the floating IP that carries the site's mark for it.
+
+    Safe to repeat: reads only.
+    """
+    seen = AddressSeen(
+        part=part,
+        service=service,
+        exists=False,
+        marked=marked.address if marked else None,
+        serves=bool(marked and marked.port_id),
+    )
+    try:
+        found = _read(kube, service.namespace, service.name)
+    except NotFoundError:
+        return seen
+    return seen.model_copy(
+        update={
+            "exists": True,
+            "asked": found["spec"].get("loadBalancerIP"),
+            "shown": ingress_of(found),
+            "ports": _ports(found),
+        }
+    )
 
 
 def wait_for_external_ip(
@@ -78,6 +105,10 @@ def ingress_of(service: Mapping[str, Any]) -> str | None:
     ingress = service.get("status", {}).get("loadBalancer", {}).get("ingress") or [{}]
     address: str | None = ingress[0].get("ip") or ingress[0].get("hostname")
     return address
+
+
+def _ports(service: Mapping[str, Any]) -> dict[str, int]:
+    return {port.get("name") or str(port["port"]): int(port["port"]) for port in service["spec"]["ports"]}
 
 
 def _late(

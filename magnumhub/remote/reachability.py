@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import socket
 import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,6 +46,18 @@ def probe(host: str, port: int, *, timeout_s: float) -> Reachability:
     except OSError as error:
         return Reachability(judge_connect_error(error))
     return Reachability("open")
+
+
+def closed_ports(host: str, ports: Iterable[int], *, timeout_s: float) -> dict[int, str]:
+    """The ports that do not answer, each with what that means; all are tried at once.
+
+    Args:
+        timeout_s: for one connection, in seconds.
+    """
+    wanted = sorted(set(ports))
+    with ThreadPoolExecutor(max(1, len(wanted))) as pool:
+        seen = dict(zip(wanted, pool.map(lambda port: probe(host, port, timeout_s=timeout_s), wanted), strict=True))
+    return {port: found.meaning for port, found in seen.items() if not found.open}
 
 
 def judge_connect_error(error: OSError) -> How:

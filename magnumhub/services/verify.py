@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 
 from magnumhub.domain.checking import Checking, look_once, skipped
 from magnumhub.domain.checks.causes import with_causes
-from magnumhub.domain.health import Checked, Health, health_of
+from magnumhub.domain.health import Checked, Health, UserChecks, health_of
 from magnumhub.domain.results import Release, Report
 from magnumhub.domain.spec import Site
 from magnumhub.services.front import ANSWER_S, look_at_gateway, look_at_hub
-from magnumhub.services.users import Front, HubAccess, UserChecks, check_as_user, nobody_checked
+from magnumhub.services.users import Front, HubAccess, check_as_user, nobody_checked
 
 _GATEWAY_INSIDE = "the gateway has no public address; notebooks reach it inside the cluster"
 

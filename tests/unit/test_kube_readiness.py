@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from magnumhub.kube.readiness import NodeSeen, node_seen, nodes_line
+from magnumhub.domain.checks.kubernetes import NodeSeen, nodes_line
+from magnumhub.kube.readiness import node_seen
 
 
 def node(ready: str, message: str = "", **spec: Any) -> dict[str, Any]:

@@ -1,0 +1,86 @@
+"""From single checks to the verdict: causes before consequences, beside earlier nights, and what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from magnumhub.domain.checks.causes import CAUSAL_ORDER, with_causes
+from magnumhub.domain.findings import Finding
+from magnumhub.domain.health import Check, Checked, Health, UserChecks, check_of, health_of
+from magnumhub.domain.history import (
+    Decision,
+    Memory,
+    Record,
+    decide_event,
+    judge_speed,
+    judge_unsteady,
+    new_since,
+)
+
+
+def conclude(
+    site: str,
+    *,
+    started_at: str,
+    duration_s: float,
+    checks: Sequence[Checked],
+    users: UserChecks,
+    endpoints: Mapping[str, str | None],
+    history: Sequence[Record],
+) -> tuple[Record, Decision]:
+    """The check's record, and whether people are to be told of it.
+
+    Args:
+        started_at: ISO 8601. duration_s: of the whole check.
+        checks, users: what was looked at.
+        endpoints: where users go, by role.
+        history: the site's earlier checks, newest first.
+    """
+    seen = [*checks, *users.checks]
+    unsteady = tuple(found.check.name for found in seen if found.unsteady)
+    later = [*judge_speed(users.benchmark, history), *judge_unsteady(unsteady, history)]
+    ordered, findings = with_causes([_with(found, later) for found in seen])
+    health = health_of(
+        site,
+        started_at=started_at,
+        duration_s=duration_s,
+        checks=[found.check for found in ordered],
+        findings=new_since(findings, history),
+        versions=users.versions,
+        benchmark=users.benchmark,
+    )
+    before = history[0].memory if history else Memory()
+    levels = [health.level, *(record.health.level for record in history)]
+    decision = decide_event(levels, health.findings, alarm=before.alarm)
+    memory = Memory(
+        restarts=_restarts(checks, before),
+        unsteady=unsteady,
+        phases=users.phases,
+        endpoints=dict(endpoints),
+        alarm=decision.alarm,
+    )
+    return Record(health=health, memory=memory), decision
+
+
+def busy(site: str, *, started_at: str, duration_s: float, why: str) -> Health:
+    """The document of a site on which another run works: nothing was looked at."""
+    checks = [Check(name=name, level="Skipped", duration_s=0, summary=why) for name in CAUSAL_ORDER]
+    return health_of(
+        site, started_at=started_at, duration_s=duration_s, checks=checks, findings=(), versions={}, benchmark=None
+    )
+
+
+def _with(found: Checked, later: Sequence[Finding]) -> Checked:
+    """A check with what only its history tells."""
+    more = [finding for finding in later if finding.check == found.check.name]
+    if not more:
+        return found
+    findings = (*found.findings, *more)
+    check = check_of(found.check.name, findings, duration_s=found.check.duration_s, summary=found.check.summary)
+    return found.model_copy(update={"check": check, "findings": findings})
+
+
+def _restarts(checks: Sequence[Checked], before: Memory) -> dict[str, int]:
+    """As the workloads check saw them; what an earlier one saw stays known while Kubernetes does not answer."""
+    seen = next((found.facts["restarts"] for found in checks if "restarts" in found.facts), None)
+    return dict(before.restarts if seen is None else seen)

@@ -1,0 +1,248 @@
+"""The checks of a site, one task each: bounded, tried once more where that can help, never ended by an exception.
+
+A check that needs Kubernetes is Skipped when Kubernetes does not answer: that is one alarm, and not twelve.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+
+from prefect import task
+
+from blocks.cloud import cloud_of
+from magnumhub.domain.checking import Checking, run_check, skipped
+from magnumhub.domain.checks.addresses import AddressSeen, judge_address
+from magnumhub.domain.checks.expiry import judge_expiry, told_expiry
+from magnumhub.domain.checks.kubernetes import judge_cluster, judge_nodes, nodes_line
+from magnumhub.domain.checks.leftovers import judge_leftovers, told_leftovers
+from magnumhub.domain.checks.quota import judge_quotas, told_quotas
+from magnumhub.domain.checks.releases import judge_releases, releases_of
+from magnumhub.domain.checks.workloads import DEPLOYMENTS, judge_workloads
+from magnumhub.domain.health import Checked
+from magnumhub.domain.history import Memory
+from magnumhub.domain.results import Part, Release, Report
+from magnumhub.domain.spec import Site
+from magnumhub.domain.wiring import CHECK_USER, RELEASES, is_inside_only, public_services
+from magnumhub.kube.leftovers import observe_kube_leftovers
+from magnumhub.kube.readiness import kubernetes_version, nodes
+from magnumhub.kube.releases import installed_releases
+from magnumhub.kube.services import observe_address
+from magnumhub.kube.workloads import observe_workloads
+from magnumhub.openstack.expiry import observe_cluster_ca, observe_credential
+from magnumhub.openstack.leftovers import observe_cloud_leftovers
+from magnumhub.openstack.survey import survey_quotas
+from magnumhub.remote.reachability import closed_ports
+from magnumhub.remote.session import Reached
+from magnumhub.remote.tls import observe_api_certificate, observe_hub_certificate
+from magnumhub.services.front import look_at_gateway, look_at_hub
+from tasks.access import reached
+from tasks.find import Found, Place
+from tasks.policy import OBSERVE
+from tasks.progress import stage
+from tasks.releases import RELEASE_LABELS
+
+_LIMIT_S = 60.0
+_KUBERNETES_S = 30.0
+_FRONT_S = 10.0
+_PROBE_S = 5.0
+# For ssh, and for one answer of the API: a check that is made every night is tried once more, and waits no longer.
+_PATIENCE_S = 20.0
+_GATEWAY_INSIDE = "the gateway has no public address; notebooks reach it inside the cluster"
+
+
+@task(name="check kubernetes", **OBSERVE)
+def check_kubernetes(site: Site, found: Found) -> Checked:
+    """The API answers, and the nodes take work; the fact `version` says that it did.
+
+    Safe to repeat: reads only.
+    """
+
+    def look(check: Checking) -> None:
+        with _inside(site, place, report) as there:
+            version = check.facts["version"] = kubernetes_version(there.kube)
+            seen = nodes(there.kube)
+        check.summary = f"Kubernetes {version}, {nodes_line(seen, place.magnum_cluster.node_count)}"
+        check.findings += judge_cluster(place.magnum_cluster)
+        check.findings += judge_nodes(seen, place.magnum_cluster.node_count)
+
+    if found.place is None:
+        return found.problem or skipped("kubernetes", "the site was not found")
+    place = found.place
+    with stage("check kubernetes") as report:
+        return run_check("kubernetes", look, limit_s=_KUBERNETES_S, report=report)
+
+
+@task(name="check releases", **OBSERVE)
+def check_releases(site: Site, place: Place) -> Checked:
+    """Both Helm releases are deployed, in the versions that the site asks for; the facts are the releases by part.
+
+    Safe to repeat: reads only.
+    """
+
+    def look(check: Checking) -> None:
+        with _inside(site, place, report) as there:
+            releases = releases_of(site, installed_releases(there.kube))
+        check.facts |= {str(part): release for part, release in releases.items()}
+        check.summary = ", ".join(f"{r.name} {r.version} revision {r.revision}" for r in releases.values())
+        check.findings += judge_releases(site, releases)
+
+    with stage("check releases") as report:
+        return run_check("releases", look, limit_s=_LIMIT_S, report=report)
+
+
+@task(name="check workloads", **OBSERVE)
+def check_workloads(site: Site, place: Place, before: Memory | None) -> Checked:
+    """What the releases run is ready, was not restarted again and again, and nothing waits; the fact is `restarts`.
+
+    Safe to repeat: reads only.
+    """
+
+    def look(check: Checking) -> None:
+        check.facts["restarts"] = {}
+        with _inside(site, place, report) as there:
+            for part, needed in DEPLOYMENTS.items():
+                namespace = getattr(site, part).namespace
+                selector = f"{RELEASE_LABELS[part]}={RELEASES[part]}"
+                seen = observe_workloads(there.kube, part, namespace, selector=selector, needed=needed)
+                check.facts["restarts"] |= seen.restarts
+                check.findings += judge_workloads(seen, before=before.restarts if before else None)
+        check.summary = f"{', '.join(name for names in DEPLOYMENTS.values() for name in names)} are available"
+
+    with stage("check workloads") as report:
+        return run_check("workloads", look, limit_s=_LIMIT_S, report=report)
+
+
+@task(name="check addresses", **OBSERVE)
+def check_addresses(site: Site, place: Place) -> Checked:
+    """Both public addresses are the ones that were asked for, and answer from here.
+
+    Safe to repeat: connects and reads only.
+    """
+
+    def look(check: Checking) -> None:
+        with _inside(site, place, report) as there:
+            seen = [
+                observe_address(there.kube, part, service, place.addresses.get(part))
+                for part, service in public_services(site).items()
+            ]
+        seen = [address.model_copy(update={"closed": _closed(address)}) for address in seen]
+        for address in seen:
+            check.findings += judge_address(site, address)
+        check.summary = ", ".join(f"{address.service.name} at {address.users}" for address in seen)
+
+    with stage("check addresses") as report:
+        return run_check("addresses", look, limit_s=_LIMIT_S, report=report)
+
+
+@task(name="check hub", **OBSERVE)
+def check_hub(site: Site, hub_url: str | None, release: Release | None) -> Checked:
+    """The hub answers at its address, in the version that was installed, with the right login; the fact is `version`.
+
+    Safe to repeat: reads only.
+    """
+
+    def look(check: Checking) -> None:
+        look_at_hub(check, site, hub_url or "", release, patience_s=_FRONT_S, report=report)
+
+    if hub_url is None:
+        return skipped("hub", "its address is not known")
+    with stage("check hub") as report:
+        return _about("jupyterhub", run_check("hub", look, limit_s=_LIMIT_S, report=report))
+
+
+@task(name="check gateway", **OBSERVE)
+def check_gateway(site: Site, gateway_url: str | None, release: Release | None) -> Checked:
+    """The gateway answers at its address, in the version that was installed; the fact is `version`.
+
+    Safe to repeat: reads only.
+    """
+
+    def look(check: Checking) -> None:
+        look_at_gateway(check, site, gateway_url or "", release, patience_s=_FRONT_S, report=report)
+
+    if gateway_url is None:
+        return skipped("gateway", _GATEWAY_INSIDE if is_inside_only(site) else "its address is not known")
+    with stage("check gateway") as report:
+        return _about("dask_gateway", run_check("gateway", look, limit_s=_LIMIT_S, report=report))
+
+
+@task(name="check expiry", **OBSERVE)
+def check_expiry(site: Site, found: Found, hub_url: str | None) -> Checked:
+    """How long certificates and credentials last, as far as each can be seen.
+
+    Safe to repeat: reads only.
+    """
+
+    def look(check: Checking) -> None:
+        now, place = datetime.now(UTC), found.place
+        with cloud_of(site) as cloud:
+            seen = [observe_credential(cloud.connection)]
+            if place is not None:
+                seen.append(observe_cluster_ca(cloud.magnum, place.magnum_cluster.uuid))
+        if place is not None:
+            with _inside(site, place, report) as there:
+                seen.append(observe_api_certificate(there, timeout_s=_PROBE_S))
+        if hub_url is not None and (certificate := observe_hub_certificate(site, hub_url, timeout_s=_PROBE_S)):
+            seen.append(certificate)
+        driver = place.magnum_cluster.driver if place else "heat"
+        check.findings += judge_expiry(site, seen, driver=driver, now=now)
+        check.summary = told_expiry(seen, now=now)
+
+    with stage("check expiry") as report:
+        return run_check("expiry", look, limit_s=_LIMIT_S, report=report)
+
+
+@task(name="check quota", **OBSERVE)
+def check_quota(site: Site) -> Checked:
+    """What users will run into next is not used up.
+
+    Safe to repeat: reads only.
+    """
+
+    def look(check: Checking) -> None:
+        with cloud_of(site) as cloud:
+            seen = survey_quotas(cloud.connection, cloud.magnum)
+        check.findings += judge_quotas(site, seen)
+        check.summary = told_quotas(seen)
+
+    with stage("check quota") as report:
+        return run_check("quota", look, limit_s=_LIMIT_S, report=report)
+
+
+@task(name="check leftovers", **OBSERVE)
+def check_leftovers(site: Site, place: Place, started_at: datetime) -> Checked:
+    """Nothing of ours lies about that costs and serves nothing.
+
+    Safe to repeat: reads only; what a killed check left is stopped by the checks as a user.
+    """
+
+    def look(check: Checking) -> None:
+        with cloud_of(site) as cloud:
+            outside = observe_cloud_leftovers(
+                cloud.connection, cloud.magnum, site=site.name, cluster_uuid=place.magnum_cluster.uuid
+            )
+        with _inside(site, place, report) as there:
+            inside = observe_kube_leftovers(
+                there.kube, hub_namespace=site.jupyterhub.namespace, gateway_namespace=site.dask_gateway.namespace
+            )
+        check.findings += judge_leftovers(site, outside, inside, user=CHECK_USER, before=started_at)
+        check.summary = told_leftovers(outside, inside)
+
+    with stage("check leftovers") as report:
+        return run_check("leftovers", look, limit_s=_LIMIT_S, report=report)
+
+
+def _inside(site: Site, place: Place, report: Report) -> AbstractContextManager[Reached]:
+    return reached(site, place.magnum_cluster, place.way, report, patience_s=_PATIENCE_S)
+
+
+def _closed(address: AddressSeen) -> dict[int, str]:
+    if address.users is None or not address.shown:
+        return {}
+    return closed_ports(address.users, address.ports.values(), timeout_s=_PROBE_S)
+
+
+def _about(part: Part, seen: Checked) -> Checked:
+    findings = tuple(finding.model_copy(update={"about": part}) for finding in seen.findings)
+    return seen.model_copy(update={"findings": findings})

@@ -1,0 +1,77 @@
+"""Where a site is, without touching it: its cluster, the way in, its marked addresses."""
+
+from __future__ import annotations
+
+from prefect import task
+from pydantic import Field
+
+from blocks.cloud import cloud_of
+from magnumhub.domain.checking import Checking, run_check
+from magnumhub.domain.findings import Category, Finding
+from magnumhub.domain.health import Checked
+from magnumhub.domain.results import FloatingIP, MagnumCluster, Result
+from magnumhub.domain.spec import Site
+from magnumhub.openstack import clusters, floating_ips
+from magnumhub.remote.access import access_for
+from tasks.access import Way
+from tasks.policy import OBSERVE
+from tasks.progress import stage
+
+_LIMIT_S = 60.0
+
+
+class Place(Result):
+    """Where a site's services are. addresses: by role, as their marks say."""
+
+    magnum_cluster: MagnumCluster
+    way: Way
+    addresses: dict[str, FloatingIP] = Field(default_factory=dict)
+
+
+class Found(Result):
+    """The place, or the check that failed because it could not be found."""
+
+    place: Place | None = None
+    problem: Checked | None = None
+
+
+@task(name="find site", **OBSERVE)
+def find_site(site: Site) -> Found:
+    """Ask the cloud for the site's cluster, its first master and its addresses.
+
+    Safe to repeat: reads only; a master without an address is not given one.
+    """
+    places: list[Place] = []
+
+    def look(check: Checking) -> None:
+        place = _place(site)
+        if place is None:
+            check.findings.append(_no_cluster(site))
+        else:
+            places.append(place)
+
+    with stage("site") as report:
+        seen = run_check("kubernetes", look, limit_s=_LIMIT_S, report=report)
+    return Found(place=places[-1]) if places else Found(problem=seen)
+
+
+def _place(site: Site) -> Place | None:
+    with cloud_of(site) as cloud:
+        found = clusters.find(cloud.magnum, site.name)
+        if found is None:
+            return None
+        master = next(iter(clusters.masters(cloud.connection, found)), None)
+        marked = floating_ips.find_marked(cloud.connection, site.name)
+    addresses = {str(ip.role): ip for ip in marked if ip.role != "spare"}
+    way = Way(access=access_for(site.access, site.helm, found, master), address=addresses.get("master"))
+    return Place(magnum_cluster=found, way=way, addresses=addresses)
+
+
+def _no_cluster(site: Site) -> Finding:
+    return Finding(
+        check="kubernetes",
+        level="Unhealthy",
+        category=Category.NOT_FOUND,
+        summary=f"there is no Magnum cluster {site.name} in project {site.project} of cloud {site.cloud}",
+        remedy=f"magnumhub provision {site.name} makes it; if it was there, somebody has deleted it.",
+    )
