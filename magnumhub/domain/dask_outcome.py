@@ -15,7 +15,7 @@ Origin = Literal["notebook", "runner"]
 _CLUSTER_PHASES = ("gateway", "sweep", "submit", "scheduler", "connect", "workers")
 _TOO_LATE = ("TimeoutError", "Deadline")
 _COMPUTE_PHASES = ("versions", "compute", "known sum")
-_MISSING = re.compile(r"No module named '([^'.]+)")
+_MISSING = re.compile(r"No module named '([^'.]+)'")
 _ERROR = re.compile(r"\w(Error|Exception)\b")
 _NO_IMAGE = ("ImagePullBackOff", "ErrImagePull", "InvalidImageName")
 

@@ -6,23 +6,28 @@ so they are watched meanwhile, and a log is read when its container ends.
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from kubernetes.watch.watch import iter_resp_lines
 
 from magnumhub.domain.dask_outcome import PodsSeen
 from magnumhub.domain.errors import MagnumhubError
 from magnumhub.kube.client import Kube
 from magnumhub.kube.errors import translated
 from magnumhub.kube.events import last_warning
-from magnumhub.kube.pods import PodProblem, pod_problem, worded
+from magnumhub.kube.pods import LOG_LINES, PodProblem, cut, pod_problem, worded
 from magnumhub.kube.watching import changes
 
 _SCHEDULER, _WORKER = "dask-scheduler", "dask-worker"
 _SELECTOR = f"app.kubernetes.io/component in ({_SCHEDULER}, {_WORKER})"
 _ROUND_S = 10.0
 _PAUSE_S = 1.0
+_QUIET_S = 600.0
 _SIGNALLED = 128
 """Exit codes from here on: a signal ended it, of which its log knows nothing."""
 
@@ -32,7 +37,8 @@ class _Pod:
     """What is remembered of a pod, which may be gone by now.
 
     reason, problem: why it was last not ready; the latter with the log. death: how it ended after it had run.
-    ends: how often its container has ended.
+    ends: how often its container has ended. crashed: its log says why.
+    log: the last lines of a scheduler's; None as long as it is not followed.
     ending: its end was asked for, or happened; what comes after is a consequence.
     """
 
@@ -46,6 +52,12 @@ class _Pod:
     reason: str = ""
     problem: str = ""
     death: str = ""
+    crashed: bool = False
+    log: deque[str] | None = None
+
+    def told(self, words: str) -> str:
+        """The words, with the log below them where they lack it and it says more."""
+        return "\n    ".join([words, *(self.log or ())]) if self.crashed and "\n" not in words else words
 
 
 class DaskPods:
@@ -127,20 +139,42 @@ class DaskPods:
             known = self._pods.setdefault(uid, _first_seen(pod))
         if known.ending or (known.component == _WORKER and self._stopped(known.dask_cluster)):
             return
+        self._follow(known, pod)
         deleted, ends, death = "deletionTimestamp" in pod["metadata"], _ends(pod), death_of(pod)
         problem = pod_problem(pod)
         if problem is not None and problem.reason != known.reason:
-            known.reason, known.problem = problem.reason, self._worded(problem)
+            known.reason, known.problem = problem.reason, self._worded(known, problem)
         if known.ran and ends > known.ends and death is not None and not deleted:
-            known.death = self._worded(death)
+            known.death = self._worded(known, death)
         if known.ran and deleted and known.component == _WORKER:
             known.death = known.death or f"{known.name} was deleted"
         known.ran = known.ran or (problem is None and not deleted)
         known.ends = ends
         known.ending = deleted or pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
 
-    def _worded(self, problem: PodProblem) -> str:
+    def _worded(self, known: _Pod, problem: PodProblem) -> str:
+        known.crashed = problem.crashed is not None
         return worded(self._kube, self._namespace, problem)
+
+    def _follow(self, known: _Pod, pod: Mapping[str, Any]) -> None:
+        """Read a scheduler's log along: when it ends, the gateway deletes it before anybody can ask."""
+        if known.component == _SCHEDULER and known.log is None and _is_running(pod):
+            known.log = deque(maxlen=LOG_LINES)
+            threading.Thread(
+                target=self._read_along, args=(known.name, known.log), name="dask log", daemon=True
+            ).start()
+
+    def _read_along(self, pod: str, log: deque[str]) -> None:
+        # As for the watch: without the log there is less to tell, and nothing else is lost.
+        with contextlib.suppress(Exception):
+            stream = self._kube.core.read_namespaced_pod_log(
+                pod, self._namespace, follow=True, _preload_content=False, _request_timeout=(10, _QUIET_S)
+            )
+            with stream:
+                for line in iter_resp_lines(stream):
+                    log.append(cut(line))
+                    if self._closed.is_set():
+                        return
 
     def _note_gone(self, there: set[str]) -> None:
         with self._lock:
@@ -185,10 +219,15 @@ def _ends(pod: Mapping[str, Any]) -> int:
     return sum(status.get("restartCount", 0) + ("terminated" in status.get("state", {})) for status in statuses)
 
 
+def _is_running(pod: Mapping[str, Any]) -> bool:
+    statuses = pod.get("status", {}).get("containerStatuses", [])
+    return any("running" in status.get("state", {}) for status in statuses)
+
+
 def _words(pods: Sequence[_Pod], events: Sequence[Mapping[str, Any]]) -> str:
     """Why pods never ran, else how they ended; the first one's reason, with its log below."""
-    never = [pod.problem or _warned(pod, events) for pod in pods if not pod.ran]
-    told = [words for words in never if words] or [pod.death for pod in pods if pod.death]
+    never = [pod.told(pod.problem or _warned(pod, events)) for pod in pods if not pod.ran]
+    told = [words for words in never if words] or [pod.told(pod.death) for pod in pods if pod.death]
     if len(told) < 2:
         return "".join(told)
     first, *log = told[0].splitlines()

@@ -19,7 +19,7 @@ from magnumhub.kube.errors import NotFoundError, translated
 from magnumhub.kube.events import last_warning
 from magnumhub.kube.watching import changes
 
-_LOG_LINES = 5
+LOG_LINES = 5
 _LINE_LENGTH = 300
 _TELL_EVERY_S = 10.0
 
@@ -143,16 +143,16 @@ def _last_log(kube: Kube, namespace: str, pod: str, container: str) -> list[str]
         try:
             with translated(f"reading the log of {pod}"):
                 text = kube.core.read_namespaced_pod_log(
-                    pod, namespace, container=container, previous=previous, tail_lines=_LOG_LINES
+                    pod, namespace, container=container, previous=previous, tail_lines=LOG_LINES
                 )
         except MagnumhubError:
             continue
         if text:
-            return [_cut(line) for line in str(text).splitlines()[-_LOG_LINES:]]
+            return [cut(line) for line in str(text).splitlines()[-LOG_LINES:]]
     return []
 
 
-def _cut(line: str) -> str:
+def cut(line: str) -> str:
     """Between words: half a secret would not be recognised as one."""
     return line if len(line) <= _LINE_LENGTH else textwrap.shorten(line, _LINE_LENGTH, placeholder=" …")
 

@@ -248,7 +248,9 @@ def described(phase: str, error: BaseException) -> dict[str, str]:
     while (cause := chain[-1].__cause__) is not None:
         chain.append(cause)
     texts = [" ".join(str(link).split())[:TEXT_CHARACTERS] for link in chain]
-    missing = next((link.name for link in chain if isinstance(link, ModuleNotFoundError) and link.name), "")
+    names = [link.name or "" for link in chain if isinstance(link, ModuleNotFoundError)]
+    # Without a part of it a package is not missing: it is of another version than the one that names the part.
+    missing = next((name for name in names if "." not in name), "")
     return {"phase": phase, "kind": type(error).__name__, "text": "; because: ".join(texts), "missing": missing}
 
 
