@@ -5,20 +5,22 @@ A check that needs Kubernetes is Skipped when Kubernetes does not answer: that i
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
+from typing import Any
 
 from prefect import task
 
 from blocks.cloud import cloud_of
 from magnumhub.domain.checking import Checking, run_check, skipped
 from magnumhub.domain.checks.addresses import AddressSeen, judge_address
-from magnumhub.domain.checks.expiry import judge_expiry, told_expiry
+from magnumhub.domain.checks.expiry import Expiry, judge_expiry, told_expiry
 from magnumhub.domain.checks.kubernetes import judge_cluster, judge_nodes, nodes_line
 from magnumhub.domain.checks.leftovers import judge_leftovers, told_leftovers
 from magnumhub.domain.checks.quota import judge_quotas, told_quotas
 from magnumhub.domain.checks.releases import judge_releases, releases_of
 from magnumhub.domain.checks.workloads import DEPLOYMENTS, judge_workloads
+from magnumhub.domain.errors import MagnumhubError
 from magnumhub.domain.health import Checked
 from magnumhub.domain.history import Memory
 from magnumhub.domain.results import Part, Release, Report
@@ -175,17 +177,14 @@ def check_expiry(site: Site, found: Found, hub_url: str | None) -> Checked:
     """
 
     def look(check: Checking) -> None:
-        now, place = datetime.now(UTC), found.place
+        now = datetime.now(UTC)
         with cloud_of(site) as cloud:
             seen = [observe_credential(cloud.connection)]
-            if place is not None:
-                seen.append(observe_cluster_ca(cloud.magnum, place.magnum_cluster.uuid))
-        if place is not None:
-            with _inside(site, place, report) as there:
-                seen.append(observe_api_certificate(there, timeout_s=_PROBE_S))
+            if found.place is not None:
+                seen += _cluster_expiries(site, found.place, cloud.magnum, report)
         if hub_url is not None and (certificate := observe_hub_certificate(site, hub_url, timeout_s=_PROBE_S)):
             seen.append(certificate)
-        driver = place.magnum_cluster.driver if place else "heat"
+        driver = found.place.magnum_cluster.driver if found.place else "heat"
         check.findings += judge_expiry(site, seen, driver=driver, now=now)
         check.summary = told_expiry(seen, now=now)
 
@@ -214,15 +213,17 @@ def check_quota(site: Site) -> Checked:
 def check_leftovers(site: Site, place: Place, started_at: datetime) -> Checked:
     """Nothing of ours lies about that costs and serves nothing.
 
-    Safe to repeat: reads only; what a killed check left is stopped by the checks as a user.
+    Safe to repeat: reads only; what a killed check left is stopped by the checks as a user. A side that cannot be asked
+    is unknown here: the other checks tell why.
     """
 
     def look(check: Checking) -> None:
-        with cloud_of(site) as cloud:
+        outside = inside = None
+        with suppress(MagnumhubError), cloud_of(site) as cloud:
             outside = observe_cloud_leftovers(
                 cloud.connection, cloud.magnum, site=site.name, cluster_uuid=place.magnum_cluster.uuid
             )
-        with _inside(site, place, report) as there:
+        with suppress(MagnumhubError), _inside(site, place, report) as there:
             inside = observe_kube_leftovers(
                 there.kube, hub_namespace=site.jupyterhub.namespace, gateway_namespace=site.dask_gateway.namespace
             )
@@ -231,6 +232,21 @@ def check_leftovers(site: Site, place: Place, started_at: datetime) -> Checked:
 
     with stage("check leftovers") as report:
         return run_check("leftovers", look, limit_s=_LIMIT_S, report=report)
+
+
+def _cluster_expiries(site: Site, place: Place, magnum: Any, report: Report) -> list[Expiry]:
+    """Of the cluster's authority and its API; one that cannot be seen does not hide the others."""
+    seen = []
+    try:
+        seen.append(observe_cluster_ca(magnum, place.magnum_cluster.uuid))
+    except MagnumhubError as error:
+        seen.append(Expiry(what="cluster_ca", unknown=error.message))
+    try:
+        with _inside(site, place, report) as there:
+            seen.append(observe_api_certificate(there, timeout_s=_PROBE_S))
+    except MagnumhubError as error:
+        seen.append(Expiry(what="kubernetes_api", unknown=error.message))
+    return seen
 
 
 def _inside(site: Site, place: Place, report: Report) -> AbstractContextManager[Reached]:

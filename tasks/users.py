@@ -14,7 +14,7 @@ from magnumhub.domain.results import Result
 from magnumhub.domain.spec import Site
 from magnumhub.domain.wiring import endpoints, public_services
 from magnumhub.kube.services import observe_address
-from magnumhub.services.users import Front, check_as_user_twice, nobody_checked
+from magnumhub.services.users import Front, Inside, check_as_user_twice, nobody_checked
 from tasks.access import reached
 from tasks.find import Found, Place
 from tasks.policy import OBSERVE
@@ -81,4 +81,5 @@ def check_users(site: Site, found: Found, where: Where, seen: Sequence[Checked])
         return nobody_checked(front, "the hub does not answer")
     place = found.place
     with stage("check as a user") as report, reached(site, place.magnum_cluster, place.way, report) as there:
-        return check_as_user_twice(site, front, hub_access(site, there.kube), report=report)
+        inside = Inside(there.kube, place.magnum_cluster.labels)
+        return check_as_user_twice(site, front, hub_access(site, there.kube), inside=inside, report=report)

@@ -11,7 +11,7 @@ from magnumhub.domain.spec import DummyAuth, Site
 from magnumhub.domain.wiring import CHECK_USER, GATEWAY_RELEASE, HUB_RELEASE, endpoints
 from magnumhub.kube.client import Kube
 from magnumhub.kube.secrets import read_secret, write_secret
-from magnumhub.services.users import HubAccess
+from magnumhub.services.users import HubAccess, Inside
 from magnumhub.services.verify import verify
 from tasks.access import Way, reached
 from tasks.network import by_role
@@ -66,6 +66,7 @@ def verify_site(
             access=hub_access(site, there.kube),
             releases={HUB_RELEASE: hub.release, GATEWAY_RELEASE: gateway.release},
             full=full,
+            inside=Inside(there.kube, magnum_cluster.labels),
             report=report,
         )
         if full and health.level == "Healthy":  # what is not is looked at in full again, until it is

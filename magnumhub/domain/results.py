@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Report = Callable[[str], None]
 """Takes one line of progress of a long wait: what is waited for, how long already, the service's last word."""
@@ -56,6 +56,7 @@ class MagnumCluster(Result):
     api_address: str | None = None
     master_addresses: tuple[str, ...] = ()
     node_count: int = 1
+    labels: dict[str, str] = Field(default_factory=dict)
     action: Action = "kept"
 
 

@@ -328,6 +328,7 @@ def _result(magnum: MagnumClient, cluster: dict[str, Any], action: Action) -> Ma
         api_address=cluster.get("api_address"),
         master_addresses=tuple(cluster.get("master_addresses") or ()),
         node_count=cluster.get("node_count") or 0,
+        labels={name: str(value) for name, value in (cluster.get("labels") or {}).items()},
         action=action,
     )
 

@@ -10,8 +10,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from magnumhub.domain.checking import Checking, checked, look_once, may_pass, pause, settled, skipped
+from magnumhub.domain.checks.capacity import WorkersFit, judge_capacity, workers_fit
 from magnumhub.domain.compat import judge_hub_singleuser
-from magnumhub.domain.dask_outcome import DaskOutcome, SeenVersions, judge_benchmark, judge_dask_cluster
+from magnumhub.domain.dask_outcome import DaskOutcome, PodsSeen, SeenVersions, judge_benchmark, judge_dask_cluster
 from magnumhub.domain.errors import AuthenticationError, MagnumhubError
 from magnumhub.domain.findings import Category, Finding
 from magnumhub.domain.health import (
@@ -31,13 +32,19 @@ from magnumhub.domain.results import Report
 from magnumhub.domain.spec import DummyAuth, Site
 from magnumhub.domain.version_matrix import judge_mismatches, matrix, too_far
 from magnumhub.domain.wiring_gateway import gateway_proxy
+from magnumhub.kube.client import Kube
+from magnumhub.kube.dask_pods import DaskPods
+from magnumhub.kube.room import node_rooms
 from magnumhub.services import dask_program
 from magnumhub.services.benchmark import DaskRequest, run_in_notebook, run_on_runner
 from magnumhub.services.front import ANSWER_S
+from magnumhub.services.gateway import Gateway
 from magnumhub.services.hub import Hub, HubUser
 from magnumhub.services.notebook_server import NotebookServer
 
 _STOP_S = 60.0
+_SWEEP_S = 60.0
+_NOTHING = "nothing could be computed"
 _TOKEN_SLACK_S = 300
 # From outside the question is only whether Dask works: a small array on few workers answers it.
 _RUNNER_ARRAY = 2000
@@ -76,24 +83,40 @@ class Front:
     gateway_ports: Mapping[str, int]
 
 
-def check_as_user(site: Site, front: Front, access: HubAccess, *, report: Report) -> UserChecks:
+@dataclass(frozen=True)
+class Inside:
+    """The cluster behind the front, where it can be looked into: explains what a user only sees fail.
+
+    Args:
+        labels: of the Magnum cluster.
+    """
+
+    kube: Kube
+    labels: Mapping[str, str]
+
+
+def check_as_user(
+    site: Site, front: Front, access: HubAccess, *, inside: Inside | None = None, report: Report
+) -> UserChecks:
     """Login, notebook server, kernel, and the computation from there; then a smaller one from the runner.
 
     Safe to repeat: leftovers of an earlier, killed run are stopped first; all of the check's user are ours.
     """
-    return _AsUser(site, front, report).run(access)
+    return _AsUser(site, front, inside, report).run(access)
 
 
-def check_as_user_twice(site: Site, front: Front, access: HubAccess, *, report: Report) -> UserChecks:
+def check_as_user_twice(
+    site: Site, front: Front, access: HubAccess, *, inside: Inside | None = None, report: Report
+) -> UserChecks:
     """The same, and once more after a pause where it failed for reasons that may pass.
 
     Safe to repeat: as `check_as_user`.
     """
-    first = check_as_user(site, front, access, report=report)
+    first = check_as_user(site, front, access, inside=inside, report=report)
     if not may_pass(first.checks):
         return first
     pause(first.checks, report)
-    second = check_as_user(site, front, access, report=report)
+    second = check_as_user(site, front, access, inside=inside, report=report)
     tries = zip(first.checks, second.checks, strict=True)
     return second.model_copy(update={"checks": tuple(settled(one, two) for one, two in tries)})
 
@@ -106,9 +129,11 @@ def nobody_checked(front: Front, why: str) -> UserChecks:
 class _AsUser:
     """One run, and what its steps found out for one another."""
 
-    def __init__(self, site: Site, front: Front, report: Report) -> None:
-        self._site, self._front, self._report = site, front, report
+    def __init__(self, site: Site, front: Front, inside: Inside | None, report: Report) -> None:
+        self._site, self._front, self._inside, self._report = site, front, inside, report
         self._user: HubUser | None = None
+        self._fit = WorkersFit(site.health.workers, site.health.workers)
+        self._pods = PodsSeen()
         self._notebook: DaskOutcome | None = None
         self._runner: DaskOutcome | None = None
         self._why_not_on_runner: list[Finding] = []
@@ -118,6 +143,7 @@ class _AsUser:
 
             def use_notebook(check: Checking) -> None:
                 self._user = stack.enter_context(self._log_in(hub, access))
+                self._sweep(self._user.token)
                 self._use_notebook(self._user.server, check)
 
             notebook = look_once("notebook", use_notebook)
@@ -147,14 +173,38 @@ class _AsUser:
             singleuser = server.version()
             check.summary = f"logged in, server with jupyterhub {singleuser} started, kernel computed"
             check.findings += judge_hub_singleuser(self._front.hub_version or "", singleuser, check="notebook")
-            self._notebook = run_in_notebook(server, self._request(), report=self._reporter("dask"))
-            check.beside_s = self._notebook.total_s
+            self._compute_in_notebook(server)
+            check.beside_s = self._notebook.total_s if self._notebook else 0.0
         except AuthenticationError:
             # A singleuser that is too old for its hub refuses kernels; then the finding about its version says it all.
             if all(finding.level != "Unhealthy" for finding in check.findings):
                 raise
         finally:
             self._stop(server, check)
+
+    def _sweep(self, token: str) -> None:
+        """Stop what a killed check left, before it is asked how much room there is."""
+        if not self._front.gateway_url or not self._front.gateway_version:
+            return
+        try:
+            with Gateway(self._front.gateway_url, token) as gateway:
+                if stopped := gateway.clear(deadline_s=_SWEEP_S):
+                    self._report(f"{len(stopped)} Dask clusters of an earlier, killed check were stopped")
+        except MagnumhubError as error:
+            # The computation sweeps as well, and says where that fails too.
+            self._report(f"sweeping: {error.message}")
+
+    def _compute_in_notebook(self, server: NotebookServer) -> None:
+        report = self._reporter("dask")
+        if self._inside is None:
+            self._notebook = run_in_notebook(server, self._request(), report=report)
+            return
+        self._fit = workers_fit(self._site, node_rooms(self._inside.kube), labels=self._inside.labels)
+        if not self._fit.fit:
+            return
+        with DaskPods(self._inside.kube, self._site.dask_gateway.namespace) as pods:
+            self._notebook = run_in_notebook(server, self._request(), report=report)
+            self._pods = pods.seen(self._notebook.dask_cluster)
 
     def _stop(self, server: NotebookServer, check: Checking) -> None:
         try:
@@ -164,7 +214,7 @@ class _AsUser:
             check.findings.append(finding.model_copy(update={"level": "Degraded", "category": Category.LEFTOVER}))
 
     def _compute_on_runner(self, gateway_url: str, token: str) -> None:
-        if self._notebook and tells_all(self._notebook):
+        if not self._fit.fit or (self._notebook and tells_all(self._notebook)):
             self._report("runner: its own computation is skipped: it would fail in the same way")
             return
         seen = self._notebook.versions if self._notebook else SeenVersions()
@@ -182,11 +232,14 @@ class _AsUser:
 
     def _judge(self, outcome: DaskOutcome | None) -> list[Checked]:
         """The checks about Dask: the users' computation decides, else the runner's."""
+        capacity = judge_capacity(self._fit)
         if outcome is None:
-            return [skipped(name, "nothing could be computed") for name in USER_CHECKS[1:]]
+            computed = skipped("versions", _NOTHING), skipped("benchmark", _NOTHING)
+            return [checked("dask_cluster", capacity, duration_s=0, summary=_NOTHING), *computed]
         image = self._site.image.reference
         note = other_origin(outcome, self._runner if outcome is self._notebook else None)
-        findings = [noted(finding, note) for finding in judge_dask_cluster(outcome, image=image)]
+        findings = [noted(finding, note) for finding in judge_dask_cluster(outcome, image=image, pods=self._pods)]
+        findings += capacity
         summary = f"scheduler and {outcome.workers} workers came, and are gone"
         checks = [checked("dask_cluster", findings, duration_s=outcome.cluster_s, summary=summary)]
         if not outcome.dask_cluster_came:
@@ -196,15 +249,15 @@ class _AsUser:
         summary = "notebook, scheduler and workers agree where it matters"
         duration_s = outcome.phases.get("versions", 0.0)
         checks.append(checked("versions", findings, duration_s=duration_s, summary=summary))
-        findings = [noted(finding, note) for finding in judge_benchmark(outcome, image=image)]
+        findings = [noted(finding, note) for finding in judge_benchmark(outcome, image=image, pods=self._pods)]
         findings += [*judge_origins(self._notebook, self._runner), *self._why_not_on_runner]
         return [*checks, checked("benchmark", findings, duration_s=outcome.compute_s, summary=told(outcome))]
 
     def _request(self, *, on_runner: bool = False) -> DaskRequest:
-        health, limits = self._site.health, self._site.limits_s
+        health, limits, workers = self._site.health, self._site.limits_s, self._fit.fit
         array_size = min(health.array_size, _RUNNER_ARRAY) if on_runner else health.array_size
         return DaskRequest(
-            workers=min(health.workers, _RUNNER_WORKERS) if on_runner else health.workers,
+            workers=min(workers, _RUNNER_WORKERS) if on_runner else workers,
             required=1,
             array_size=array_size,
             chunk=min(health.chunk, array_size),

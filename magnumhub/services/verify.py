@@ -15,7 +15,7 @@ from magnumhub.domain.health import Checked, Health, UserChecks, health_of
 from magnumhub.domain.results import Release, Report
 from magnumhub.domain.spec import Site
 from magnumhub.services.front import ANSWER_S, look_at_gateway, look_at_hub
-from magnumhub.services.users import Front, HubAccess, check_as_user, nobody_checked
+from magnumhub.services.users import Front, HubAccess, Inside, check_as_user, nobody_checked
 
 _GATEWAY_INSIDE = "the gateway has no public address; notebooks reach it inside the cluster"
 
@@ -29,6 +29,7 @@ def verify(
     access: HubAccess,
     releases: Mapping[str, Release],
     full: bool,
+    inside: Inside | None = None,
     report: Report,
 ) -> Health:
     """Check hub and gateway and, when `full`, everything a user needs.
@@ -40,6 +41,7 @@ def verify(
         gateway_ports: of the gateway's Service by name, as Kubernetes says them.
         releases: by name, what the cluster says is installed; versions that answer are held against it.
         full: log in, start a notebook server, compute on Dask; else only ask for health and versions.
+        inside: the cluster, where it can be looked into: says why something did not come.
     """
     started_at, start = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     # What was installed just now may need a moment until its load balancer leads there.
@@ -57,7 +59,7 @@ def verify(
     front = Front(hub_url, seen[0].facts.get("version"), gateway_url, seen[1].facts.get("version"), gateway_ports)
     users = UserChecks(checks=(), versions=nobody_checked(front, "").versions)
     if full and front.hub_version:
-        users = check_as_user(site, front, access, report=report)
+        users = check_as_user(site, front, access, inside=inside, report=report)
     elif full:
         users = nobody_checked(front, "the hub does not answer")
     checks, findings = with_causes([*seen, *(_told(check, report) for check in users.checks)])
