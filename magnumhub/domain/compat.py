@@ -1,4 +1,4 @@
-"""What runs with what: charts and Kubernetes, hub and single-user servers, gateway and distributed.
+"""What runs with what: charts and Kubernetes, hub and single-user servers.
 
 Pure judgements over compat_data.py. A chart that the table lacks is judged by its own kubeVersion and appVersion; what
 cannot be known yet is `Unknown`, never a guess.
@@ -14,7 +14,6 @@ from magnumhub.domain.chart_keys import ChartKeys
 from magnumhub.domain.compat_data import (
     CHARTS,
     FIRST_COMPOSED,
-    FIRST_DISTRIBUTED_WITHOUT_SCRIPTS,
     FIRST_HUB_COMPARING_MAJORS,
     WHY_NONE_OLDER,
     ChartLine,
@@ -207,23 +206,6 @@ def judge_hub_singleuser(hub: str, singleuser: str, *, check: str = "versions") 
         return [Finding(check=check, level="Unhealthy", category=Category.VERSIONS, summary=summary, remedy=remedy)]
     summary = f"the image has jupyterhub {singleuser}, the hub is {hub}"
     return [Finding(check=check, level="Degraded", category=Category.VERSIONS, summary=summary, remedy=remedy)]
-
-
-def judge_gateway_distributed(
-    gateway: str, distributed: str, *, commands_set: bool, check: str = "versions"
-) -> list[Finding]:
-    """Whether a gateway can start schedulers and workers of an image.
-
-    Args:
-        commands_set: whether the gateway is told to start `dask scheduler` and `dask worker`, as our values do.
-    """
-    if commands_set or version_of(distributed) < version_of(FIRST_DISTRIBUTED_WITHOUT_SCRIPTS):
-        return []
-    summary = f"gateway {gateway} starts dask-scheduler, which distributed {distributed} no longer has"
-    remedy = (
-        f"Set scheduler_cmd and worker_cmd, or use an image with distributed < {FIRST_DISTRIBUTED_WITHOUT_SCRIPTS}."
-    )
-    return [Finding(check=check, level="Unhealthy", category=Category.VERSIONS, summary=summary, remedy=remedy)]
 
 
 def _first_composed(chart: ChartName) -> str:

@@ -164,9 +164,3 @@ FIRST_HUB_COMPARING_MAJORS = "5.2.1"
 Source: jupyterhub/_version.py, _check_version; ran with hub 6.1.1: single-user 5.2.1 and 4.1.6 work, 1.1.0 answers but
 its kernels are refused with 403.
 """
-
-FIRST_DISTRIBUTED_WITHOUT_SCRIPTS = "2026.6.0"
-"""From this distributed on there is no dask-scheduler and dask-worker, which a gateway starts unless told otherwise.
-
-Source: dask/distributed#9240, dask/dask-gateway#944; ran: commands [dask, scheduler] and [dask, worker] cure it.
-"""

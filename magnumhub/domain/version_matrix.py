@@ -1,7 +1,10 @@
-"""Which package differs between notebook, scheduler and workers, and how bad that is. Compared, not gathered, here.
+"""Which package differs between notebook, scheduler, workers, gateway and runner, and how bad that is.
 
-The severities are what was seen to break, with dask-gateway 2025.4 and 2026.3: numpy 1.26 on the workers and 2.4 on the
-client kills the workers; Dask of another year fails in one way or another; other patch releases only warn.
+Compared here, not gathered.
+
+The severities are what was seen to break. With dask-gateway 2025.4 and 2026.3: numpy 1.26 on the workers and 2.4 on the
+client kills the workers; Dask of another year fails in one way or another. Between two Pythons alone: 2.2 cannot read a
+function that cloudpickle 3 wrote, nor pandas 2 a table that pandas 3 wrote. Other releases at most warn.
 """
 
 from __future__ import annotations
@@ -12,8 +15,20 @@ from magnumhub.domain.findings import Category, Finding, Level
 from magnumhub.domain.versions import version_of
 
 Packages = Mapping[str, str | None]
+Table = Mapping[str, Mapping[str, str]]
 
 COMPARED = ("python", "dask", "distributed", "numpy", "cloudpickle", "msgpack", "tornado", "lz4", "toolz", "pandas")
+
+_BREAKS: dict[str, tuple[int, Level]] = {
+    "numpy": (1, "Unhealthy"),
+    "dask": (1, "Degraded"),
+    "distributed": (1, "Degraded"),
+    "cloudpickle": (1, "Degraded"),
+    "pandas": (1, "Degraded"),
+    # Functions travel as byte code, which belongs to one minor version of Python.
+    "python": (2, "Degraded"),
+}
+"""By package: how many numbers of its version have to agree, and how bad it is when they do not."""
 
 
 def matrix(
@@ -24,12 +39,14 @@ def matrix(
     scheduler: Packages,
     workers: Iterable[Packages],
     runner: Packages,
+    hub_chart: str | None = None,
+    gateway_chart: str | None = None,
 ) -> dict[str, dict[str, str]]:
     """Component to package to version, as reports show it; workers that differ are listed in one cell."""
     table = {
-        "hub": {"jupyterhub": hub} if hub else {},
+        "hub": _clean({"chart": hub_chart, "jupyterhub": hub}),
         "notebook": _clean(notebook),
-        "gateway": {"dask-gateway-server": gateway} if gateway else {},
+        "gateway": _clean({"chart": gateway_chart, "dask-gateway-server": gateway}),
         "scheduler": _clean(scheduler),
         "workers": _merged([_clean(worker) for worker in workers]),
         "runner": _clean(runner),
@@ -37,22 +54,33 @@ def matrix(
     return {component: packages for component, packages in table.items() if packages}
 
 
-def judge_mismatches(table: Mapping[str, Mapping[str, str]], *, image: str) -> list[Finding]:
-    """One finding for each component and level at which it differs from the notebook, else from the scheduler.
+def judge_mismatches(
+    table: Table, *, image: str, workers: Mapping[str, Packages] | None = None, before: Table | None = None
+) -> list[Finding]:
+    """One finding for those that differ in the same way from the notebook, else from the scheduler, and each level.
 
     Args:
         image: the site's image as `name:tag`, for the remedy.
+        workers: by name, so that the one that differs is named; None: as the table has them.
+        before: the table of the check before this one: what agreed then is said to be new.
     """
-    first, *others = [component for component in ("notebook", "scheduler", "workers") if component in table] or [""]
+    first = next((component for component in ("notebook", "scheduler") if component in table), "")
+    if not first:
+        return []
+    each = {name: _clean(packages) for name, packages in (workers or {}).items()}
+    if not each and "workers" in table:
+        each = {"workers": dict(table["workers"])}
     findings = []
-    for component in others:
-        differing: dict[Level, list[str]] = {}
-        for package in COMPARED:
-            ours, theirs = table[first].get(package, "none"), table[component].get(package, "none")
-            if ours != theirs:
-                differing.setdefault(_severity(package, ours, theirs), []).append(package)
-        findings += [_finding(level, component, packages, first, table, image) for level, packages in differing.items()]
-    return findings
+    for differing, names in _alike(table, first, each).items():
+        by_level: dict[Level, list[str]] = {}
+        for package, theirs in differing:
+            by_level.setdefault(_severity(package, table[first].get(package, "none"), theirs), []).append(package)
+        for level, packages in by_level.items():
+            who, theirs_of = _who(names, list(each)), dict(differing)
+            summary = f"{who} from the {first}: {_told(packages, theirs_of, first, table[first])}"
+            summary += _since(packages, names, first, table, before)
+            findings.append(_finding(level, summary, _pins(packages, table[first], image)))
+    return [*findings, *_of_gateway(table), *_of_runner(table)]
 
 
 def too_far(runner: Packages, site: Packages) -> str:
@@ -69,32 +97,92 @@ def too_far(runner: Packages, site: Packages) -> str:
     return ""
 
 
+def _alike(
+    table: Table, first: str, workers: Mapping[str, Mapping[str, str]]
+) -> dict[tuple[tuple[str, str], ...], list[str]]:
+    """What differs, as (package, version) pairs, to those of scheduler and workers in which it does."""
+    sides = dict(workers)
+    if first != "scheduler" and "scheduler" in table:
+        sides = {"scheduler": table["scheduler"], **sides}
+    alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for name, packages in sides.items():
+        pairs = ((package, packages.get(package, "none")) for package in COMPARED)
+        differing = tuple((package, theirs) for package, theirs in pairs if theirs != table[first].get(package, "none"))
+        if differing:
+            alike.setdefault(differing, []).append(name)
+    return alike
+
+
 def _severity(package: str, ours: str, theirs: str) -> Level:
-    pairs = [(version_of(ours), version_of(version)) for version in theirs.split(", ")]
-    if package == "numpy" and any(a[:1] != b[:1] for a, b in pairs):
-        return "Unhealthy"
-    if package in ("dask", "distributed") and any(a[:1] != b[:1] for a, b in pairs):
-        return "Degraded"
-    # Functions travel as byte code, which belongs to one minor version of Python.
-    if package == "python" and any(a[:2] != b[:2] for a, b in pairs):
-        return "Degraded"
-    return "Healthy"
+    numbers, level = _BREAKS.get(package, (0, "Healthy"))
+    agree = all(version_of(version)[:numbers] == version_of(ours)[:numbers] for version in theirs.split(", "))
+    return "Healthy" if agree else level
 
 
-def _finding(
-    level: Level, component: str, packages: list[str], first: str, table: Mapping[str, Packages], image: str
-) -> Finding:
-    ours, theirs = table[first], table[component]
-    seen = ", ".join(f"{name} {theirs.get(name, 'none')} ({first} {ours.get(name, 'none')})" for name in packages)
-    verb = "differs" if component == "scheduler" else "differ"
+def _who(names: list[str], all_workers: list[str]) -> str:
+    workers = [name for name in names if name != "scheduler"]
+    parts = ["scheduler"] if "scheduler" in names else []
+    if workers == all_workers:
+        parts.append("workers")
+    elif workers:
+        others = f" and {len(workers) - 1} more" if len(workers) > 1 else ""
+        parts.append(f"{len(workers)} of {len(all_workers)} workers ({workers[0]}{others})")
+    single = names == ["scheduler"] or (len(names) == 1 and len(all_workers) > 1)
+    return " and ".join(parts) + (" differs" if single else " differ")
+
+
+def _told(packages: Iterable[str], theirs: Packages, first: str, ours: Packages) -> str:
+    return ", ".join(f"{name} {theirs.get(name, 'none')} ({first} {ours.get(name, 'none')})" for name in packages)
+
+
+def _since(packages: list[str], names: list[str], first: str, table: Table, before: Table | None) -> str:
+    """Which of the mismatches were none the last time."""
+    components = {"scheduler" if name == "scheduler" else "workers" for name in names}
+    if before is None or not components | {first} <= before.keys():
+        return ""
+
+    def agreed(package: str) -> bool:
+        return all(before[part].get(package) == before[first].get(package) for part in components)
+
+    new = [package for package in packages if agreed(package)]
+    return f"; new since the last check: {', '.join(new)}" if new else ""
+
+
+def _pins(packages: Iterable[str], ours: Packages, image: str) -> str:
     pins = " ".join(f"{name}=={ours[name]}" for name in packages if ours.get(name))
-    return Finding(
-        check="versions",
-        level=level,
-        category=Category.VERSIONS,
-        summary=f"{component} {verb} from the {first}: {seen}",
-        remedy=f"Run notebooks, scheduler and workers from one image ({image}), or pin in the {component}: {pins}.",
+    return f"Run notebooks, scheduler and workers from one image ({image})" + (
+        f", or pin there: {pins}." if pins else "."
     )
+
+
+def _of_gateway(table: Table) -> list[Finding]:
+    """A remark: clients and servers of one year's difference were seen to work together."""
+    client = table.get("notebook", {}).get("dask-gateway", "")
+    server = table.get("gateway", {}).get("dask-gateway-server", "")
+    if not client or not server or client == server:
+        return []
+    summary = f"the notebook has dask-gateway {client}, the gateway is {server}"
+    return [_finding("Healthy", summary, f"Where they do not understand each other, pin dask-gateway=={server}.")]
+
+
+def _of_runner(table: Table) -> list[Finding]:
+    """A remark, for no user computes on the runner; where it is too far from the site, that is said already."""
+    site, runner = table.get("scheduler", {}), table.get("runner", {})
+    if not site or not runner or too_far(runner, site):
+        return []
+    differing = [
+        package
+        for package in COMPARED
+        if package in site and package in runner and _severity(package, site[package], runner[package]) != "Healthy"
+    ]
+    if not differing:
+        return []
+    summary = f"the runner differs from the scheduler: {_told(differing, runner, 'scheduler', site)}"
+    return [_finding("Healthy", summary, "Nothing needs to be done for users: none of them computes on the runner.")]
+
+
+def _finding(level: Level, summary: str, remedy: str) -> Finding:
+    return Finding(check="versions", level=level, category=Category.VERSIONS, summary=summary, remedy=remedy)
 
 
 def _clean(packages: Packages) -> dict[str, str]:

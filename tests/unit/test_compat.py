@@ -13,7 +13,6 @@ from magnumhub.domain.compat import (
     app_version_of,
     choose_chart,
     judge,
-    judge_gateway_distributed,
     judge_hub_singleuser,
     known_pair,
     kubernetes_range,
@@ -258,16 +257,6 @@ def test_no_choice(available: list[ChartVersion], kubernetes: str, wanted: str, 
 )
 def test_hub_and_single_user_server(hub: str, singleuser: str, levels: list[str]) -> None:
     assert [finding.level for finding in judge_hub_singleuser(hub, singleuser)] == levels
-
-
-@pytest.mark.parametrize(
-    ("distributed", "commands_set", "levels"),
-    [("2026.8.0", True, []), ("2026.8.0", False, ["Unhealthy"]), ("2026.5.1", False, [])],
-)
-def test_gateway_and_distributed(distributed: str, commands_set: bool, levels: list[str]) -> None:
-    findings = judge_gateway_distributed("2026.3.0", distributed, commands_set=commands_set)
-
-    assert [finding.level for finding in findings] == levels
 
 
 @pytest.mark.parametrize(
