@@ -80,7 +80,7 @@ def workers_fit(site: Site, rooms: Sequence[NodeRoom], *, labels: Mapping[str, s
     if (fit := sum(held)) >= asked:
         return WorkersFit(asked, asked)
     spare = [_without(room, worker, count) for room, count in zip(left, held, strict=True)]
-    return WorkersFit(asked, fit, f"{_roomiest(spare)}, a worker takes {_size(worker)}")
+    return WorkersFit(asked, fit, f"beside the scheduler {_roomiest(spare)}, a worker takes {_size(worker)}")
 
 
 def judge_capacity(fit: WorkersFit) -> list[Finding]:
@@ -164,9 +164,9 @@ def _roomiest(rooms: Sequence[NodeRoom]) -> str:
     if not rooms:
         return "no node is ready and takes pods"
     room = max(rooms, key=_free)
-    most = f"of {len(rooms)} nodes {room.name} has most left" if len(rooms) > 1 else f"node {room.name} has left"
-    pods = "" if room.pods > 0 else " but no place for one more pod"
-    return f"{most}, {_size(PodSize(max(0, room.millicores), max(0, room.memory_bytes)))}{pods}"
+    who = f"the roomiest of {len(rooms)} nodes, {room.name}," if len(rooms) > 1 else f"node {room.name}"
+    pods = "" if room.pods > 0 else " but takes no more pods"
+    return f"{who} has {_size(PodSize(max(0, room.millicores), max(0, room.memory_bytes)))} left{pods}"
 
 
 def _size(size: PodSize) -> str:
