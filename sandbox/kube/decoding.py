@@ -16,6 +16,7 @@ import yaml
 from sandbox.kube import protobuf
 from sandbox.kube.errors import StatusError, bad_request, unsupported_media
 from sandbox.kube.kinds import Kinds, Resource
+from sandbox.kube.quantities import canonical
 from sandbox.kube.types import Type
 
 Obj = dict[str, Any]
@@ -161,8 +162,10 @@ def _known(value: Any, told: Type, owner: str, path: str, plain: str, unknown: l
     _expect(value, _PYTHON.get(told.kind, str), told, owner, plain)
     if told.kind == "bytes" and (found := _NO_BASE64.search(value)):
         raise TypeProblemError(f"illegal base64 data at input byte {found.start()}")
-    if told.kind == "quantity" and not _QUANTITY.fullmatch(str(value)):
-        raise TypeProblemError(f"quantities must match the regular expression '^{_QUANTITY.pattern}$'")
+    if told.kind == "quantity":
+        if not _QUANTITY.fullmatch(str(value)):
+            raise TypeProblemError(f"quantities must match the regular expression '^{_QUANTITY.pattern}$'")
+        return canonical(value)
     return value
 
 

@@ -22,6 +22,7 @@ from sandbox.kube.errors import StatusError
 from sandbox.kube.kinds import Resource
 from sandbox.kube.patches import json_patch, merge_patch, strategic_merge
 from sandbox.kube.pod_words import pod_status
+from sandbox.kube.quantities import canonical
 from sandbox.kube.selectors import field_selector, label_selector, matches_labels
 from sandbox.kube.store import Store
 from sandbox.kube.types import ANY, META, built_in, read
@@ -60,6 +61,26 @@ def test_rolling_update_that_may_neither_surge_nor_lack_lacks_one() -> None:
 )
 def test_quantities(text: str | None, number: float) -> None:
     assert float(quantity(text)) == number
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        (1073741824, "1073741824"),
+        ("1024Mi", "1Gi"),
+        ("1536Mi", "1536Mi"),
+        ("512Ki", "512Ki"),
+        ("0.5", "500m"),
+        ("1000m", "1"),
+        (2000, "2k"),
+        ("1.5Gi", "1536Mi"),
+        (0, "0"),
+        ("0.5Ki", "512"),
+        ("1e3", "1e3"),
+    ],
+)
+def test_quantities_as_they_are_stored(sent: str | int, stored: str) -> None:
+    assert canonical(sent) == stored
 
 
 def node(cpu: str = "2", memory: str = "4Gi", ready: str = "True", **spec: Any) -> Obj:
