@@ -77,7 +77,7 @@ class DaskPods:
         self._lock = threading.Lock()
 
     def __enter__(self) -> DaskPods:
-        threading.Thread(target=self._watch, name="dask pods", daemon=True).start()
+        threading.Thread(target=self._watch, name=f"dask pods of {self._namespace}", daemon=True).start()
         return self
 
     def __exit__(self, *exc: object) -> None:
