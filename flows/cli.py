@@ -96,6 +96,13 @@ def parser() -> argparse.ArgumentParser:
     site_command("check", _check, "say whether users of a site can work, and if not, why and what to do")
     site_command("status", _status, "what there is of a site right now")
 
+    text = "all sites of deployments/sites at a glance, worst first"
+    fleet = commands.add_parser("fleet", help=text, description=text)
+    fleet.add_argument("--json", action="store_true", help="one JSON document on stdout and nothing else there")
+    fleet.add_argument("--max-age-h", type=float, default=26, help="older reports are made anew (default: %(default)s)")
+    fleet.add_argument("--deadline-min", type=float, default=120, help="how long they are awaited: %(default)s")
+    fleet.set_defaults(command=_fleet)
+
     commands.add_parser("sandbox", help="a cloud on this machine to try everything on")
     return top
 
@@ -146,6 +153,20 @@ def _plan(options: argparse.Namespace) -> int:
 
         show_plan(changes)
     return WOULD_CHANGE if options.exit_code and changes.would_change else DONE
+
+
+def _fleet(options: argparse.Namespace) -> int:
+    with _running(options):
+        from flows.check_fleet import check_fleet
+
+        fleet = _result(check_fleet(options.max_age_h, options.deadline_min, return_state=True))
+    if options.json:
+        _print_json(fleet.document())
+    else:
+        from flows.summary import show_fleet
+
+        show_fleet(fleet)
+    return _exit_code(fleet.level)
 
 
 def _status(options: argparse.Namespace) -> int:

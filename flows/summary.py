@@ -13,8 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from magnumhub.domain.deployment import Deployment
+from magnumhub.domain.fleet import Fleet
 from magnumhub.domain.health import Health
 from magnumhub.domain.plan import Plan
+from magnumhub.domain.report.markdown import when
 from magnumhub.domain.spec import DummyAuth, Site
 from tasks.status import Status
 
@@ -49,6 +51,19 @@ def show_health(health: Health) -> None:
     )
     for finding in health.findings:
         _print(Text.assemble((finding.level, _LEVELS[finding.level]), f": {finding.summary}\n  -> {finding.remedy}"))
+
+
+def show_fleet(fleet: Fleet) -> None:
+    """A row for each site, the worst first, with what to do where something has to be done."""
+    if not fleet.sites:
+        _print_rows([("there is no site in deployments/sites yet; magnumhub init writes one",)])
+        return
+    head = tuple(Text(title, "bold") for title in ("level", "site", "checked", "what was seen", "what to do"))
+    sites = (
+        (Text(s.level, _LEVELS[s.level]), s.site, when(s.when) if s.when else "never", s.summary, s.remedy)
+        for s in fleet.sites
+    )
+    _print_rows([head, *sites])
 
 
 def show_plan(plan: Plan) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 from pydantic import Field
 
@@ -79,11 +79,21 @@ class Finding(Result):
     about: Literal["", "jupyterhub", "dask_gateway"] = Field(default="", exclude=True)
 
 
+class Judged(Protocol):
+    """Whatever has a level."""
+
+    @property
+    def level(self) -> Level: ...
+
+
+J = TypeVar("J", bound=Judged)
+
+
 def worst(levels: Iterable[Level]) -> Level:
     """The level of the whole: the worst one; Skipped when there is none."""
     return max(levels, key=_BADNESS.__getitem__, default="Skipped")
 
 
-def worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    """Findings as a person wants to read them: the worst first, else in the order they were seen."""
-    return sorted(findings, key=lambda finding: -_BADNESS[finding.level])
+def worst_first(judged: Iterable[J]) -> list[J]:
+    """Findings, or sites, as a person wants to read them: the worst first, else in the order they were seen."""
+    return sorted(judged, key=lambda one: -_BADNESS[one.level])

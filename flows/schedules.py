@@ -1,0 +1,103 @@
+"""The nightly checks' schedules, from the sites' files: `health.cron` and `health.timezone` are the one source.
+
+Run it after `prefect deploy`, and whenever a site comes, goes or changes its time: python -m flows.schedules
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.objects import DeploymentSchedule
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.exceptions import ObjectNotFound
+
+from magnumhub.domain.errors import InputError, MagnumhubError, RefusedError, TransientError
+from magnumhub.domain.schedules import Nightly, ScheduleChange, decide_schedules
+from magnumhub.domain.spec_file import SITES_DIR, load_site, site_names
+from tasks.fleet import CHECK_DEPLOYMENT
+from tasks.history import NO_SERVER
+
+
+def align_schedules(sites_dir: Path = SITES_DIR) -> list[ScheduleChange]:
+    """Give the deployment of check_health one schedule a site, with the site's name as slug, as the files say.
+
+    Safe to repeat: does only what is missing. A schedule that was paused in the UI stays paused, also when its time
+    changes; one without a slug was made by hand and is left alone.
+
+    Returns:
+        what was done about each site's schedule. That of a site whose file is wrong stays as it is: `unreadable`.
+
+    Raises:
+        RefusedError: there is no such deployment; deploy it.
+        TransientError: the Prefect server does not answer, or refuses; see PREFECT_API_URL.
+    """
+    wanted, unreadable = _wanted(sites_dir)
+    try:
+        with get_client(sync_client=True) as client:
+            deployment_id = client.read_deployment_by_name(CHECK_DEPLOYMENT).id
+            present = {s.slug: s for s in client.read_deployment_schedules(deployment_id) if s.slug}
+            nightly = {slug: _nightly(schedule) for slug, schedule in present.items()}
+            changes = decide_schedules(wanted, nightly, unreadable)
+            for change in changes:
+                _carry_out(client, deployment_id, change, present.get(change.site))
+    except ObjectNotFound as error:
+        raise RefusedError(f"there is no deployment {CHECK_DEPLOYMENT}", "make it: prefect deploy --all") from error
+    except NO_SERVER as error:
+        raise TransientError(f"Prefect's server did not take the schedules: {error}", "see PREFECT_API_URL") from error
+    return changes
+
+
+def main() -> int:
+    """Align the schedules and say what was done; 1 when a site's file is wrong or there is no deployment."""
+    try:
+        changes = align_schedules()
+    except MagnumhubError as error:
+        sys.stderr.write(f"magnumhub: {error}\n")
+        return 1
+    for change in changes:
+        time = f"{change.nightly.cron} {change.nightly.timezone}" if change.nightly else ""
+        sys.stdout.write(f"{change.action:<10}  {change.site}  {time}".rstrip() + "\n")
+    unreadable = [change.site for change in changes if change.action == "unreadable"]
+    for site in unreadable:
+        sys.stderr.write(f"magnumhub: the file of {site} is wrong; magnumhub plan {site} says what\n")
+    return 1 if unreadable else 0
+
+
+def _wanted(sites_dir: Path) -> tuple[dict[str, Nightly], set[str]]:
+    """When each site is to be checked, and the sites whose files are wrong."""
+    wanted, unreadable = {}, set()
+    for name in site_names(sites_dir):
+        try:
+            health = load_site(name, sites_dir).health
+            wanted[name] = Nightly(cron=health.cron, timezone=health.timezone)
+        except InputError:
+            unreadable.add(name)
+    return wanted, unreadable
+
+
+def _nightly(schedule: DeploymentSchedule) -> Nightly | None:
+    at = schedule.schedule
+    return Nightly(cron=at.cron, timezone=at.timezone or "UTC") if isinstance(at, CronSchedule) else None
+
+
+def _carry_out(
+    client: SyncPrefectClient, deployment_id: UUID, change: ScheduleChange, present: DeploymentSchedule | None
+) -> None:
+    if change.action == "removed" and present is not None:
+        client.delete_deployment_schedule(deployment_id, present.id)
+    elif change.action in ("created", "changed") and change.nightly is not None:
+        at = CronSchedule(cron=change.nightly.cron, timezone=change.nightly.timezone)
+        parameters = {"site": change.site}
+        if present is None:
+            made = DeploymentScheduleCreate(schedule=at, active=True, parameters=parameters, slug=change.site)
+            client.create_deployment_schedules(deployment_id, [made])
+        else:  # without a word on `active`: what was paused stays paused
+            client.update_deployment_schedule(deployment_id, present.id, schedule=at, parameters=parameters)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
