@@ -15,7 +15,7 @@ from prefect.exceptions import ObjectNotFound, Pause, PrefectHTTPStatusError
 from prefect.states import Scheduled
 
 from magnumhub.domain.errors import MagnumhubError
-from magnumhub.domain.fleet import Fleet, Progress, StartedCheck
+from magnumhub.domain.fleet import Fleet, StartedCheck
 from magnumhub.domain.history import Record
 from magnumhub.domain.report.markdown import cell, marked, table, when
 from magnumhub.domain.results import Report
