@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import ExitStack
 from datetime import UTC, datetime
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.outcome import ended_health
-from magnumhub.domain.checking import skipped
 from magnumhub.domain.conclusion import busy, conclude
 from magnumhub.domain.errors import BusyError
-from magnumhub.domain.health import Checked, Health
+from magnumhub.domain.health import Health
 from magnumhub.domain.spec_file import load_site
 from tasks.checks import (
     check_addresses,
@@ -26,13 +23,12 @@ from tasks.checks import (
     check_releases,
     check_workloads,
 )
-from tasks.find import find_site
+from tasks.find import find_site, within_reach
 from tasks.history import recall
-from tasks.kubernetes import BUSY_S, holding_site
 from tasks.notify import announce
 from tasks.report import publish
 from tasks.sites import SiteName
-from tasks.users import check_users, find_endpoints
+from tasks.users import check_users, find_endpoints, holding_if_reached
 
 
 @flow(name="check_health", flow_run_name="check_health {site}")
@@ -45,46 +41,33 @@ def check_health(site: SiteName) -> Health | State[Health]:
     Args:
         site: the site's name in deployments/sites, or the path of its file.
     """
-    spec = load_site(site)
-    started_at, started_s = datetime.now(UTC), time.monotonic()
-    since = {"started_at": started_at.isoformat(timespec="seconds")}
+    spec, started_at = load_site(site), datetime.now(UTC)
     history = recall(spec.name)
     before = history[0].memory if history else None
     found = find_site(spec)
     kubernetes = check_kubernetes(spec, found)
-    with ExitStack() as held:
-        if found.place is not None and "version" in kubernetes.facts:
-            try:
-                held.enter_context(holding_site(spec, found.place.magnum_cluster, found.place.way, wait_s=BUSY_S))
-            except BusyError as error:
-                return ended_health(
-                    busy(spec.name, **since, duration_s=time.monotonic() - started_s, why=error.message)
-                )
-        where = find_endpoints(spec, found, kubernetes, before)
-        beside = [check_quota.submit(spec), check_expiry.submit(spec, found, where.jupyterhub)]
-        releases: list[Checked] = []
-        if found.place is not None and "version" in kubernetes.facts:
-            inside = (spec, found.place)
-            releases = [check_releases(*inside)]
-            beside += [
-                check_workloads.submit(*inside, before),
-                check_addresses.submit(*inside),
-                check_leftovers.submit(*inside, started_at),
+    place = within_reach(found, kubernetes)
+    try:
+        with holding_if_reached(spec, place):
+            where = find_endpoints(spec, place, before)
+            releases = check_releases(spec, place)
+            side_by_side = [
+                check_workloads.submit(spec, place, before),
+                check_addresses.submit(spec, place),
+                check_hub.submit(spec, where.jupyterhub, releases.facts.get("jupyterhub")),
+                check_gateway.submit(spec, where.dask_gateway, releases.facts.get("dask_gateway")),
+                check_expiry.submit(spec, found, where.jupyterhub),
+                check_quota.submit(spec),
+                check_leftovers.submit(spec, place, started_at),
             ]
-        else:
-            names = ("releases", "workloads", "addresses", "leftovers")
-            releases = [skipped(name, "Kubernetes does not answer") for name in names]
-        known = releases[0].facts
-        beside += [
-            check_hub.submit(spec, where.jupyterhub, known.get("jupyterhub")),
-            check_gateway.submit(spec, where.dask_gateway, known.get("dask_gateway")),
-        ]
-        checks = [kubernetes, *releases, *(future.result() for future in beside)]
-        users = check_users(spec, found, where, checks)
+            checks = [kubernetes, releases, *(check.result() for check in side_by_side)]
+            users = check_users(spec, place, where, checks, history)
+    except BusyError as error:
+        return ended_health(busy(spec.name, started_at=started_at, ended_at=datetime.now(UTC), why=error.message))
     record, decision = conclude(
         spec.name,
-        **since,
-        duration_s=time.monotonic() - started_s,
+        started_at=started_at,
+        ended_at=datetime.now(UTC),
         checks=checks,
         users=users,
         endpoints=where.model_dump(include={"jupyterhub", "dask_gateway"}),

@@ -50,6 +50,7 @@ _FRONT_S = 10.0
 _PROBE_S = 5.0
 # For ssh, and for one answer of the API: a check that is made every night is tried once more, and waits no longer.
 _PATIENCE_S = 20.0
+NO_KUBERNETES = "Kubernetes does not answer"
 _GATEWAY_INSIDE = "the gateway has no public address; notebooks reach it inside the cluster"
 
 
@@ -76,11 +77,14 @@ def check_kubernetes(site: Site, found: Found) -> Checked:
 
 
 @task(name="check releases", **OBSERVE)
-def check_releases(site: Site, place: Place) -> Checked:
+def check_releases(site: Site, place: Place | None) -> Checked:
     """Both Helm releases are deployed, in the versions that the site asks for; the facts are the releases by part.
 
     Safe to repeat: reads only.
     """
+
+    if place is None:
+        return skipped("releases", NO_KUBERNETES)
 
     def look(check: Checking) -> None:
         with _inside(site, place, report) as there:
@@ -94,11 +98,14 @@ def check_releases(site: Site, place: Place) -> Checked:
 
 
 @task(name="check workloads", **OBSERVE)
-def check_workloads(site: Site, place: Place, before: Memory | None) -> Checked:
+def check_workloads(site: Site, place: Place | None, before: Memory | None) -> Checked:
     """What the releases run is ready, was not restarted again and again, and nothing waits; the fact is `restarts`.
 
     Safe to repeat: reads only.
     """
+
+    if place is None:
+        return skipped("workloads", NO_KUBERNETES)
 
     def look(check: Checking) -> None:
         check.facts["restarts"] = {}
@@ -116,11 +123,14 @@ def check_workloads(site: Site, place: Place, before: Memory | None) -> Checked:
 
 
 @task(name="check addresses", **OBSERVE)
-def check_addresses(site: Site, place: Place) -> Checked:
+def check_addresses(site: Site, place: Place | None) -> Checked:
     """Both public addresses are the ones that were asked for, and answer from here.
 
     Safe to repeat: connects and reads only.
     """
+
+    if place is None:
+        return skipped("addresses", NO_KUBERNETES)
 
     def look(check: Checking) -> None:
         with _inside(site, place, report) as there:
@@ -210,12 +220,15 @@ def check_quota(site: Site) -> Checked:
 
 
 @task(name="check leftovers", **OBSERVE)
-def check_leftovers(site: Site, place: Place, started_at: datetime) -> Checked:
+def check_leftovers(site: Site, place: Place | None, started_at: datetime) -> Checked:
     """Nothing of ours lies about that costs and serves nothing.
 
     Safe to repeat: reads only; what a killed check left is stopped by the checks as a user. A side that cannot be asked
     is unknown here: the other checks tell why.
     """
+
+    if place is None:
+        return skipped("leftovers", NO_KUBERNETES)
 
     def look(check: Checking) -> None:
         outside = inside = None

@@ -35,6 +35,11 @@ class Found(Result):
     problem: Checked | None = None
 
 
+def within_reach(found: Found, kubernetes: Checked) -> Place | None:
+    """The place, if its Kubernetes answered: what cannot be looked into is no use to the other checks."""
+    return found.place if "version" in kubernetes.facts else None
+
+
 @task(name="find site", **OBSERVE)
 def find_site(site: Site) -> Found:
     """Ask the cloud for the site's cluster, its first master and its addresses.

@@ -9,15 +9,12 @@ from prefect import task
 
 from magnumhub.domain.results import MagnumCluster
 from magnumhub.domain.spec import Site
-from magnumhub.kube.lease import LEASE_S, SiteLease, site_lease
+from magnumhub.kube.lease import SiteLease, site_lease
 from magnumhub.kube.readiness import wait_for_nodes
 from magnumhub.kube.storage import ensure_storage_class
 from tasks.access import Way, reached
 from tasks.policy import OBSERVE
 from tasks.progress import stage
-
-BUSY_S = LEASE_S + 5.0
-"""How long a check waits for another run before it leaves the site alone: by then a dead one is known to be dead."""
 
 
 @task(name="wait for Kubernetes", **OBSERVE)

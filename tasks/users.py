@@ -2,26 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from prefect import task
 from pydantic import Field
 
-from magnumhub.domain.errors import MagnumhubError
+from magnumhub.domain.errors import BusyError, MagnumhubError
 from magnumhub.domain.health import Checked, UserChecks
-from magnumhub.domain.history import Memory
+from magnumhub.domain.history import Memory, Record, versions_before
 from magnumhub.domain.results import Result
 from magnumhub.domain.spec import Site
 from magnumhub.domain.wiring import endpoints, public_services
+from magnumhub.kube.lease import LEASE_S
 from magnumhub.kube.services import observe_address
 from magnumhub.services.users import Front, Inside, check_as_user_twice, nobody_checked
 from tasks.access import reached
-from tasks.find import Found, Place
+from tasks.checks import NO_KUBERNETES
+from tasks.find import Place
+from tasks.kubernetes import holding_site
 from tasks.policy import OBSERVE
 from tasks.progress import stage
 from tasks.verify import hub_access
 
 _PATIENCE_S = 20.0
+
+
+_BUSY_S = LEASE_S + 5.0
+"""How long another run is waited for before the site is left alone: by then a dead one is known to be dead."""
+
+
+@contextmanager
+def holding_if_reached(site: Site, place: Place | None) -> Iterator[None]:
+    """Hold the site while it is checked, so that nobody changes it meanwhile; there is nothing to hold without a place.
+
+    Raises:
+        BusyError: another run works on the site; the check leaves it alone.
+    """
+    with ExitStack() as held:
+        if place is not None:
+            try:
+                held.enter_context(holding_site(site, place.magnum_cluster, place.way, wait_s=_BUSY_S))
+            except BusyError:
+                raise
+            except MagnumhubError as error:
+                # An API that answers and takes no lease is what the checks are to find out about.
+                with stage("lease") as report:
+                    report.remark(f"the site could not be held: {error.message}")
+        yield
 
 
 class Where(Result):
@@ -33,17 +61,17 @@ class Where(Result):
 
 
 @task(name="find endpoints", **OBSERVE)
-def find_endpoints(site: Site, found: Found, kubernetes: Checked, before: Memory | None) -> Where:
+def find_endpoints(site: Site, place: Place | None, before: Memory | None) -> Where:
     """The URLs of hub and gateway: their ports as Kubernetes says them now, else as the last check saw them.
 
     Safe to repeat: reads only.
     """
     known = before.endpoints if before else {}
     remembered = Where(jupyterhub=known.get("jupyterhub"), dask_gateway=known.get("dask_gateway"))
-    if found.place is None or "version" not in kubernetes.facts:
+    if place is None:
         return remembered
     try:
-        return _where(site, found.place)
+        return _where(site, place)
     except MagnumhubError:
         return remembered  # the checks of addresses and workloads say why
 
@@ -62,24 +90,26 @@ def _where(site: Site, place: Place) -> Where:
 
 
 @task(name="check as a user", **OBSERVE)
-def check_users(site: Site, found: Found, where: Where, seen: Sequence[Checked]) -> UserChecks:
+def check_users(
+    site: Site, place: Place | None, where: Where, seen: Sequence[Checked], history: Sequence[Record]
+) -> UserChecks:
     """Log in, start a notebook server, compute on Dask from it; skipped where it is known that this cannot work.
 
     Safe to repeat: what a killed check left is stopped first; what this one starts is stopped, also when it fails.
     """
-    by_name = {checked.check.name: checked for checked in seen}
+    versions = {checked.check.name: checked.facts.get("version") for checked in seen}
     front = Front(
         hub_url=where.jupyterhub or "",
-        hub_version=by_name["hub"].facts.get("version"),
+        hub_version=versions["hub"],
         gateway_url=where.dask_gateway,
-        gateway_version=by_name["gateway"].facts.get("version"),
+        gateway_version=versions["gateway"],
         gateway_ports=where.gateway_ports,
     )
-    if found.place is None or "version" not in by_name["kubernetes"].facts:
-        return nobody_checked(front, "Kubernetes does not answer, and a notebook server could not be started")
+    if place is None:
+        return nobody_checked(front, f"{NO_KUBERNETES}, and a notebook server could not be started")
     if front.hub_version is None:
         return nobody_checked(front, "the hub does not answer")
-    place = found.place
     with stage("check as a user") as report, reached(site, place.magnum_cluster, place.way, report) as there:
         inside = Inside(there.kube, place.magnum_cluster.labels)
-        return check_as_user_twice(site, front, hub_access(site, there.kube), inside=inside, report=report)
+        access = hub_access(site, there.kube)
+        return check_as_user_twice(site, front, access, inside=inside, before=versions_before(history), report=report)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TypedDict
 
 from magnumhub.domain.checks.causes import CAUSAL_ORDER, with_causes
 from magnumhub.domain.findings import Finding
@@ -14,15 +16,21 @@ from magnumhub.domain.history import (
     decide_event,
     judge_speed,
     judge_unsteady,
-    new_since,
 )
+
+
+class When(TypedDict):
+    """How a document says when a check was made: ISO 8601, and seconds."""
+
+    started_at: str
+    duration_s: float
 
 
 def conclude(
     site: str,
     *,
-    started_at: str,
-    duration_s: float,
+    started_at: datetime,
+    ended_at: datetime,
     checks: Sequence[Checked],
     users: UserChecks,
     endpoints: Mapping[str, str | None],
@@ -31,7 +39,6 @@ def conclude(
     """The check's record, and whether people are to be told of it.
 
     Args:
-        started_at: ISO 8601. duration_s: of the whole check.
         checks, users: what was looked at.
         endpoints: where users go, by role.
         history: the site's earlier checks, newest first.
@@ -42,10 +49,9 @@ def conclude(
     ordered, findings = with_causes([_with(found, later) for found in seen])
     health = health_of(
         site,
-        started_at=started_at,
-        duration_s=duration_s,
+        **_when(started_at, ended_at),
         checks=[found.check for found in ordered],
-        findings=new_since(findings, history),
+        findings=findings,
         versions=users.versions,
         benchmark=users.benchmark,
     )
@@ -62,12 +68,17 @@ def conclude(
     return Record(health=health, memory=memory), decision
 
 
-def busy(site: str, *, started_at: str, duration_s: float, why: str) -> Health:
+def busy(site: str, *, started_at: datetime, ended_at: datetime, why: str) -> Health:
     """The document of a site on which another run works: nothing was looked at."""
     checks = [Check(name=name, level="Skipped", duration_s=0, summary=why) for name in CAUSAL_ORDER]
-    return health_of(
-        site, started_at=started_at, duration_s=duration_s, checks=checks, findings=(), versions={}, benchmark=None
-    )
+    return health_of(site, **_when(started_at, ended_at), checks=checks, findings=(), versions={}, benchmark=None)
+
+
+def _when(started_at: datetime, ended_at: datetime) -> When:
+    return {
+        "started_at": started_at.isoformat(timespec="seconds"),
+        "duration_s": (ended_at - started_at).total_seconds(),
+    }
 
 
 def _with(found: Checked, later: Sequence[Finding]) -> Checked:

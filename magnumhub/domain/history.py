@@ -6,7 +6,6 @@ newest first.
 
 from __future__ import annotations
 
-import re
 import statistics
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -33,7 +32,6 @@ ENOUGH = 2
 Event = Literal["site.unhealthy", "site.recovered"]
 
 _UNJUDGED: frozenset[Level] = frozenset({"Skipped", "Unknown"})
-_NEW = re.compile(r"; new since \d{4}-\d\d-\d\d$")
 
 _LASTING = frozenset(
     {
@@ -122,21 +120,12 @@ def judge_unsteady(now: Sequence[str], history: Sequence[Record]) -> list[Findin
     return [_unsteady(name, 1 + earlier.count(name), 1 + len(judged)) for name in now]
 
 
-def new_since(findings: Iterable[Finding], history: Sequence[Record]) -> list[Finding]:
-    """The findings; those about versions that the last check which compared them did not have say so.
+def versions_before(history: Sequence[Record]) -> dict[str, dict[str, str]] | None:
+    """The version matrix of the last check that compared versions; None where there was none.
 
-    A run that did not come to compare versions proves nothing, so the one before it is asked.
+    A run that did not come to compare them proves nothing, so the one before it counts.
     """
-    last = next((record.health for record in history if _compared_versions(record.health)), None)
-    if last is None:
-        return list(findings)
-    known = {_NEW.sub("", finding.summary) for finding in last.findings}
-    return [
-        finding.model_copy(update={"summary": f"{finding.summary}; new since {last.started_at[:10]}"})
-        if finding.category == Category.VERSIONS and finding.summary not in known
-        else finding
-        for finding in findings
-    ]
+    return next((record.health.versions for record in history if _compared_versions(record.health)), None)
 
 
 def decide_event(levels: Sequence[Level], findings: Iterable[Finding], *, alarm: bool) -> Decision:

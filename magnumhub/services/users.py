@@ -30,7 +30,7 @@ from magnumhub.domain.health import (
 )
 from magnumhub.domain.results import Report
 from magnumhub.domain.spec import DummyAuth, Site
-from magnumhub.domain.version_matrix import judge_mismatches, matrix, too_far
+from magnumhub.domain.version_matrix import Table, judge_mismatches, matrix, too_far
 from magnumhub.domain.wiring_gateway import gateway_proxy
 from magnumhub.kube.client import Kube
 from magnumhub.kube.dask_pods import DaskPods
@@ -96,27 +96,36 @@ class Inside:
 
 
 def check_as_user(
-    site: Site, front: Front, access: HubAccess, *, inside: Inside | None = None, report: Report
+    site: Site,
+    front: Front,
+    access: HubAccess,
+    *,
+    inside: Inside | None = None,
+    before: Table | None = None,
+    report: Report,
 ) -> UserChecks:
     """Login, notebook server, kernel, and the computation from there; then a smaller one from the runner.
 
     Safe to repeat: leftovers of an earlier, killed run are stopped first; all of the check's user are ours.
+
+    Args:
+        before: the versions that the last check saw: what differs only now is said to be new.
     """
-    return _AsUser(site, front, inside, report).run(access)
+    return _AsUser(site, front, inside, before, report).run(access)
 
 
 def check_as_user_twice(
-    site: Site, front: Front, access: HubAccess, *, inside: Inside | None = None, report: Report
+    site: Site, front: Front, access: HubAccess, *, inside: Inside, before: Table | None, report: Report
 ) -> UserChecks:
     """The same, and once more after a pause where it failed for reasons that may pass.
 
     Safe to repeat: as `check_as_user`.
     """
-    first = check_as_user(site, front, access, inside=inside, report=report)
+    first = check_as_user(site, front, access, inside=inside, before=before, report=report)
     if not may_pass(first.checks):
         return first
     pause(first.checks, report)
-    second = check_as_user(site, front, access, inside=inside, report=report)
+    second = check_as_user(site, front, access, inside=inside, before=before, report=report)
     tries = zip(first.checks, second.checks, strict=True)
     return second.model_copy(update={"checks": tuple(settled(one, two) for one, two in tries)})
 
@@ -129,8 +138,8 @@ def nobody_checked(front: Front, why: str) -> UserChecks:
 class _AsUser:
     """One run, and what its steps found out for one another."""
 
-    def __init__(self, site: Site, front: Front, inside: Inside | None, report: Report) -> None:
-        self._site, self._front, self._inside, self._report = site, front, inside, report
+    def __init__(self, site: Site, front: Front, inside: Inside | None, before: Table | None, report: Report) -> None:
+        self._site, self._front, self._inside, self._before, self._report = site, front, inside, before, report
         self._user: HubUser | None = None
         self._fit = WorkersFit(site.health.workers, site.health.workers)
         self._pods = PodsSeen()
@@ -245,7 +254,8 @@ class _AsUser:
         if not outcome.dask_cluster_came:
             why = "there was no Dask cluster to compute on"
             return [*checks, skipped("versions", why), skipped("benchmark", why)]
-        findings = judge_mismatches(_versions(self._front, self._notebook, self._runner), image=image)
+        table = _versions(self._front, self._notebook, self._runner)
+        findings = judge_mismatches(table, image=image, workers=outcome.versions.workers, before=self._before)
         summary = "notebook, scheduler and workers agree where it matters"
         duration_s = outcome.phases.get("versions", 0.0)
         checks.append(checked("versions", findings, duration_s=duration_s, summary=summary))

@@ -16,12 +16,13 @@ from magnumhub.domain.history import (
     is_lasting,
     judge_speed,
     judge_unsteady,
-    new_since,
+    versions_before,
 )
 
 NOTHING = Decision(event=None, alarm=False)
 ALARMED = Decision(event=None, alarm=True)
 UNHEALTHY = Decision(event="site.unhealthy", alarm=True)
+TABLE = {"notebook": {"dask": "2026.8.0"}, "scheduler": {"dask": "2026.3.0"}}
 RECOVERED = Decision(event="site.recovered", alarm=False)
 
 
@@ -129,39 +130,14 @@ def test_steady_checks_are_not_spoken_of() -> None:
     assert judge_unsteady([], [record(unsteady=("hub",))] * 2) == []
 
 
-# New since
+# Versions
 
 
-def summaries(found: list[Finding]) -> list[str]:
-    return [finding.summary for finding in found]
-
-
-def test_a_mismatch_that_was_not_there_says_since_when() -> None:
-    now = [finding(Category.VERSIONS, "Degraded", "dask differs"), finding(Category.VERSIONS, "Healthy", "lz4 differs")]
-    history = [record(day=24, findings=(finding(Category.VERSIONS, "Healthy", "lz4 differs"),))]
-    assert summaries(new_since(now, history)) == ["dask differs; new since 2026-11-24", "lz4 differs"]
-
-
-def test_what_was_new_last_night_is_not_new_tonight() -> None:
-    last_night = finding(Category.VERSIONS, "Degraded", "dask differs; new since 2026-11-23")
-    now = [finding(Category.VERSIONS, "Degraded", "dask differs")]
-    assert summaries(new_since(now, [record(day=24, findings=(last_night,))])) == ["dask differs"]
-
-
-def test_a_run_that_compared_nothing_is_passed_over() -> None:
-    history = [
-        record("Unhealthy", day=24, versions="Skipped"),
-        record(day=23, findings=(finding(Category.VERSIONS, "Degraded", "dask differs"),)),
-    ]
-    now = [finding(Category.VERSIONS, "Degraded", "dask differs"), finding(Category.VERSIONS, "Degraded", "numpy")]
-    assert summaries(new_since(now, history)) == ["dask differs", "numpy; new since 2026-11-23"]
-
-
-def test_nothing_is_new_at_the_first_run_and_only_versions_can_be() -> None:
-    now = [finding(Category.SERVICE, summary="hub is down")]
-    assert new_since(now, [record(day=24)]) == now
-    mismatch = [finding(Category.VERSIONS, summary="dask differs")]
-    assert new_since(mismatch, []) == mismatch
+def test_versions_are_held_against_the_last_check_that_compared_them() -> None:
+    compared = record(day=23)
+    compared = compared.model_copy(update={"health": compared.health.model_copy(update={"versions": TABLE})})
+    assert versions_before([record("Unhealthy", day=24, versions="Skipped"), compared]) == TABLE
+    assert versions_before([record("Unhealthy", day=24, versions="Skipped")]) is None
 
 
 # Alarm
