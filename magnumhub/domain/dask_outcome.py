@@ -46,13 +46,13 @@ class PodsSeen(Result):
 
     scheduler, workers: why they never ran, else how they ended: a line, with the log's last lines below.
     lost: worker to how it ended after it had run.
-    image: that the pods run.
+    images: that scheduler and workers run, by these words.
     """
 
     scheduler: str = ""
     workers: str = ""
     lost: dict[str, str] = Field(default_factory=dict)
-    image: str = ""
+    images: dict[str, str] = Field(default_factory=dict)
 
 
 NOTHING_SEEN = PodsSeen()
@@ -176,8 +176,8 @@ def _compute_failure(failed: Failure, outcome: DaskOutcome, image: str, pods: Po
         category, summary = Category.WORKLOAD, f"the Dask scheduler ended meanwhile: {_sentence(pods.scheduler)}"
         remedy = "Give gateway.backend.scheduler of dask_gateway.values more memory where it was killed for that."
     elif failed.kind == "KilledWorker":
-        said = _sentence(pods.workers) or failed.text
-        category, summary = Category.WORKLOAD, f"workers died of the computation: {said}"
+        why = f"; {_sentence(pods.workers)}" if "OOMKilled" in pods.workers else ""
+        category, summary = Category.WORKLOAD, f"workers died of the computation: {failed.text}{why}"
         remedy = "Compare the versions of notebook and workers; else give dask_gateway.worker more memory."
     elif failed.kind in _TOO_LATE and outcome.lost:
         category, summary = Category.WORKLOAD, f"the computation did not end: {_how_lost(outcome, pods)}"
@@ -207,27 +207,27 @@ def _cluster_failure(failed: Failure, outcome: DaskOutcome, image: str, pods: Po
         summary = f"the {outcome.origin} cannot use the gateway: {said}"
         remedy = "The gateway's address and the network policies between the namespaces decide this."
     elif failed.phase == "scheduler":
-        return _never_ran("the Dask scheduler did not start", "dask-scheduler", pods.scheduler, failed, pods, image)
+        ran = pods.images.get("scheduler", image)
+        return _never_ran("the Dask scheduler did not start", pods.scheduler or failed.text, ran)
     elif failed.phase == "connect":
         summary = f"the {outcome.origin} cannot talk to the scheduler: {said}"
         remedy = "Compare the versions of client and scheduler; then Traefik's routes in the gateway's namespace."
     elif failed.phase == "workers":
-        words = pods.workers or pods.scheduler
-        return _never_ran("Dask workers never came", "dask-worker", words, failed, pods, image)
+        ran = pods.images.get("workers", image)
+        return _never_ran("Dask workers never came", pods.workers or pods.scheduler or failed.text, ran)
     else:
         summary, remedy = f"{failed.phase} failed: {said}", "Look at the log of the gateway's api pod."
     return _finding("Unhealthy", category, summary, remedy)
 
 
-def _never_ran(what: str, pod: str, words: str, failed: Failure, pods: PodsSeen, image: str) -> Finding:
-    """Pods of the Dask cluster that were not there: by Kubernetes' words where it has some."""
-    ran = pods.image or image
+def _never_ran(what: str, words: str, image: str) -> Finding:
+    """Pods of the Dask cluster that were not there; in Kubernetes' words where it has some."""
     if found := _MISSING.search(words):
-        summary = f"{found[1]} is missing in the image {ran}: {what}: {_sentence(words)}"
+        summary = f"{found[1]} is missing in the image {image}: {what}: {_sentence(words)}"
         remedy = f"Take an image tag that has {found[1].replace('_', '-')}."
         return _finding("Unhealthy", Category.IMAGE, summary, remedy)
-    category, remedy = _by_words(words, f"Look at events and log of the {pod} pods, and what {ran} has.")
-    return _finding("Unhealthy", category, f"{what}: {_sentence(words) or failed.text}", remedy)
+    category, remedy = _by_words(words, f"Look at the pods' events and logs, and at what {image} has.")
+    return _finding("Unhealthy", category, f"{what}: {_sentence(words)}", remedy)
 
 
 def _too_few(outcome: DaskOutcome, pods: PodsSeen) -> Finding:

@@ -102,7 +102,7 @@ class DaskPods:
             scheduler=_words(schedulers, events),
             workers=_words(workers, events),
             lost={pod.name: pod.death for pod in workers if pod.death},
-            image=next((pod.image for pod in [*schedulers, *workers]), ""),
+            images={side: of[0].image for side, of in (("scheduler", schedulers), ("workers", workers)) if of},
         )
 
     def _events(self) -> list[Mapping[str, Any]]:

@@ -100,7 +100,8 @@ def test_pods_that_find_no_node_are_told_in_the_schedulers_words(pods: DaskPods,
     wait_until(lambda: "(and 2 more)" in pods.seen("dask.a").workers)
     seen = pods.seen("dask.a")
     assert seen.workers.startswith("dask-worker-a-1: no node for it: ")
-    assert (seen.scheduler, seen.lost, seen.image) == ("", {}, "pangeo/pangeo-notebook:1")
+    assert (seen.scheduler, seen.lost) == ("", {})
+    assert seen.images == dict.fromkeys(("scheduler", "workers"), "pangeo/pangeo-notebook:1")
 
 
 def test_a_worker_that_dies_and_comes_back_is_lost(pods: DaskPods, gateway: Gateway) -> None:

@@ -112,14 +112,14 @@ KILLED = "dask-worker-a-x: dask-worker ended (OOMKilled, exit code 137)"
     [
         (
             failed("scheduler", "RuntimeError", "the gateway says FAILED: the scheduler did not start"),
-            PodsSeen(scheduler=NO_GATEWAY, image="bare:1"),
+            PodsSeen(scheduler=NO_GATEWAY, images={"scheduler": "bare:1"}),
             "image",
             "dask_gateway is missing in the image bare:1: the Dask scheduler did not start: dask-scheduler-a: "
             "dask-scheduler failed (Error, exit code 1): ModuleNotFoundError: No module named 'dask_gateway'",
         ),
         (
             failed("scheduler", text="the scheduler is still PENDING after 180 s"),
-            PodsSeen(scheduler=NO_IMAGE, image="typo:1"),
+            PodsSeen(scheduler=NO_IMAGE, images={"scheduler": "typo:1"}),
             "image",
             f"the Dask scheduler did not start: {NO_IMAGE}",
         ),
@@ -131,7 +131,18 @@ KILLED = "dask-worker-a-x: dask-worker ended (OOMKilled, exit code 137)"
         ),
         (
             failed("workers", text="0 of 5 workers after 300 s, at least 1 needed"),
-            PodsSeen(workers=NO_ROOM, image="a:1"),
+            PodsSeen(
+                workers="dask-worker-a-x: dask-worker ended (Error, exit code 1)\n"
+                "    ModuleNotFoundError: No module named 'x'",
+                images={"scheduler": "good:1", "workers": "bare:1"},
+            ),
+            "image",
+            "x is missing in the image bare:1: Dask workers never came: dask-worker-a-x: "
+            "dask-worker ended (Error, exit code 1): ModuleNotFoundError: No module named 'x'",
+        ),
+        (
+            failed("workers", text="0 of 5 workers after 300 s, at least 1 needed"),
+            PodsSeen(workers=NO_ROOM),
             "capacity",
             f"Dask workers never came: {NO_ROOM}",
         ),
@@ -217,6 +228,13 @@ def test_pods_that_died_without_the_scheduler_missing_them_are_no_finding() -> N
             PodsSeen(),
             "workload",
             "workers died of the computation: Attempted to run task 4 times",
+        ),
+        (
+            failed("compute", "KilledWorker", "Attempted to run task 4 times"),
+            (),
+            PodsSeen(workers=KILLED),
+            "workload",
+            f"workers died of the computation: Attempted to run task 4 times; {KILLED}",
         ),
         (
             failed("compute", "RuntimeError", "because: No module named 'numpy._core.numeric'"),
