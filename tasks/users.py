@@ -97,13 +97,14 @@ def check_users(
 
     Safe to repeat: what a killed check left is stopped first; what this one starts is stopped, also when it fails.
     """
-    versions = {checked.check.name: checked.facts.get("version") for checked in seen}
+    facts = {checked.check.name: checked.facts for checked in seen}
     front = Front(
         hub_url=where.jupyterhub or "",
-        hub_version=versions["hub"],
+        hub_version=facts["hub"].get("version"),
         gateway_url=where.dask_gateway,
-        gateway_version=versions["gateway"],
+        gateway_version=facts["gateway"].get("version"),
         gateway_ports=where.gateway_ports,
+        charts={release.name: release.version for release in facts["releases"].values()},
     )
     if place is None:
         return nobody_checked(front, f"{NO_KUBERNETES}, and a notebook server could not be started")

@@ -69,18 +69,19 @@ def skipped(name: str, why: str) -> Checked:
     return Checked(check=Check(name=name, level="Skipped", duration_s=0, summary=why))
 
 
-def run_check(name: str, look: Look, *, limit_s: float, report: Report) -> Checked:
+def run_check(name: str, look: Look, *, limit_s: float, report: Report, pause_s: float = PAUSE_S) -> Checked:
     """Look, and once more after a pause where it failed for a reason that may pass.
 
     Safe to repeat as far as `look` is.
 
     Args:
         limit_s: of each try; what has not ended then is left to a thread of its own and told as a finding.
+        pause_s: between the tries.
     """
     first = _within(name, look, limit_s)
     if not may_pass([first]):
         return first
-    pause([first], report)
+    pause([first], report, pause_s)
     return settled(first, _within(name, look, limit_s))
 
 
@@ -90,11 +91,11 @@ def may_pass(seen: Iterable[Checked]) -> bool:
     return bool(wrong) and not any(is_lasting(finding.category) for finding in wrong)
 
 
-def pause(seen: Iterable[Checked], report: Report) -> None:
+def pause(seen: Iterable[Checked], report: Report, pause_s: float = PAUSE_S) -> None:
     """Wait before the second try, and say why."""
     failed = next(one.check for one in seen if one.check.level == "Unhealthy")
-    report(f"{failed.name}: {failed.summary}; once more in {PAUSE_S:.0f} s")
-    time.sleep(PAUSE_S)
+    report(f"{failed.name}: {failed.summary}; once more in {pause_s:.0f} s")
+    time.sleep(pause_s)
 
 
 def settled(first: Checked, second: Checked) -> Checked:
@@ -103,7 +104,7 @@ def settled(first: Checked, second: Checked) -> Checked:
         return second
     wrong = next(finding for finding in first.findings if finding.level == "Unhealthy")
     remark = wrong.model_copy(
-        update={"level": "Healthy", "summary": f"{wrong.summary}; it worked {PAUSE_S:.0f} s later", "remedy": ""}
+        update={"level": "Healthy", "summary": f"{wrong.summary}; it worked when it was tried once more", "remedy": ""}
     )
     return second.model_copy(update={"findings": (*second.findings, remark), "unsteady": True})
 

@@ -110,14 +110,17 @@ def judge_speed(benchmark: Benchmark | None, history: Sequence[Record]) -> list[
 
 
 def judge_unsteady(now: Sequence[str], history: Sequence[Record]) -> list[Finding]:
-    """What is to be said of checks that worked only at the second try: once a remark, again and again `flapping`.
+    """Checks that work again and again only at the second try are flapping: not down, and not well either.
+
+    That it happened this time is said by the check itself (`domain.checking.settled`).
 
     Args:
         now: the names of the checks of this run that worked only at the second try.
     """
     judged = [record for record in history if record.health.level not in _UNJUDGED][: LAST_RUNS - 1]
     earlier = [name for record in judged for name in record.memory.unsteady]
-    return [_unsteady(name, 1 + earlier.count(name), 1 + len(judged)) for name in now]
+    times = {name: 1 + earlier.count(name) for name in now}
+    return [_flapping(name, count, 1 + len(judged)) for name, count in times.items() if count >= ENOUGH]
 
 
 def versions_before(history: Sequence[Record]) -> dict[str, dict[str, str]] | None:
@@ -166,22 +169,13 @@ def _conditions(benchmark: Benchmark) -> tuple[object, ...]:
     return benchmark.array_size, benchmark.chunk, benchmark.n_workers, benchmark.origin
 
 
-def _unsteady(name: str, times: int, runs: int) -> Finding:
-    if times >= ENOUGH:
-        return Finding(
-            check=name,
-            level="Degraded",
-            category=Category.SERVICE,
-            summary=f"{name} is flapping, not down: in {times} of the last {runs} checks it worked only at the second"
-            " try",
-            remedy="Look for restarts, overload and lost connections around the checks' times: kubectl get events -A.",
-        )
+def _flapping(name: str, times: int, runs: int) -> Finding:
     return Finding(
         check=name,
-        level="Healthy",
+        level="Degraded",
         category=Category.SERVICE,
-        summary=f"{name} failed at first and worked at the second try",
-        remedy="Nothing needs to be done; if it happens again, the next check says so.",
+        summary=f"{name} is flapping, not down: in {times} of the last {runs} checks it worked only at the second try",
+        remedy="Look for restarts, overload and lost connections around the checks' times: kubectl get events -A.",
     )
 
 

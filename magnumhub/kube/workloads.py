@@ -37,18 +37,19 @@ def observe_workloads(
         found = kube.plain(kube.apps.list_namespaced_deployment(namespace, label_selector=selector))["items"]
         pods = kube.plain(kube.core.list_namespaced_pod(namespace))["items"]
         events = kube.plain(kube.core.list_namespaced_event(namespace))["items"]
-    gaps = tuple(_gaps(found, needed))
+    gaps = tuple(gaps_of(found, needed))
     return WorkloadsSeen(
         part=part,
         namespace=namespace,
         gaps=gaps,
         why=explain(kube, namespace, selector) if gaps else "",
-        restarts=dict(_restarts(pods, selector)),
-        waiting=tuple(_waiting(pods, events, (now or datetime.now(UTC)) - WAITING_FOR)),
+        restarts=dict(restarts_of(pods, selector)),
+        waiting=tuple(waiting_of(pods, events, (now or datetime.now(UTC)) - WAITING_FOR)),
     )
 
 
-def _gaps(deployments: Sequence[Mapping[str, Any]], needed: Sequence[str]) -> Iterator[str]:
+def gaps_of(deployments: Sequence[Mapping[str, Any]], needed: Sequence[str]) -> Iterator[str]:
+    """What each Deployment (as JSON) lacks, and which of the needed ones are not there."""
     there = {deployment["metadata"]["name"]: deployment for deployment in deployments}
     yield from (f"{name}: there is no such Deployment" for name in needed if name not in there)
     for name, deployment in there.items():
@@ -58,8 +59,11 @@ def _gaps(deployments: Sequence[Mapping[str, Any]], needed: Sequence[str]) -> It
             yield gap
 
 
-def _restarts(pods: Sequence[Mapping[str, Any]], selector: str) -> Iterator[tuple[str, int]]:
-    """Of the release's own pods: a notebook that needs too much memory is its user's affair."""
+def restarts_of(pods: Sequence[Mapping[str, Any]], selector: str) -> Iterator[tuple[str, int]]:
+    """How often containers of the release's own pods (as JSON) were restarted, by namespace/pod/container.
+
+    A notebook that needs too much memory is its user's affair.
+    """
     label, _, value = selector.partition("=")
     for pod in pods:
         meta = pod["metadata"]
@@ -71,7 +75,10 @@ def _restarts(pods: Sequence[Mapping[str, Any]], selector: str) -> Iterator[tupl
                 yield f"{meta['namespace']}/{meta['name']}/{container['name']}", count
 
 
-def _waiting(pods: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]], before: datetime) -> Iterator[str]:
+def waiting_of(
+    pods: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]], before: datetime
+) -> Iterator[str]:
+    """Pods (as JSON) that have been Pending since before that moment, each with its reason."""
     for pod in pods:
         meta = pod["metadata"]
         is_old = datetime.fromisoformat(meta["creationTimestamp"]) < before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import uuid
@@ -42,7 +43,8 @@ class Execution:
 def execute(server: NotebookServer, code: str, *, deadline_s: float, grace_s: float, report: Report) -> Execution:
     """Execute `code` in a new kernel and return what it printed; the kernel is always shut down.
 
-    At the deadline the code is interrupted, so that its `finally` can tidy up, and has `grace_s` to end.
+    At the deadline, and when this process is told to stop, the code is interrupted, so that its `finally` can tidy up,
+    and has `grace_s` to end.
 
     Args:
         report: gets each line that the code prints, while it runs.
@@ -54,7 +56,14 @@ def execute(server: NotebookServer, code: str, *, deadline_s: float, grace_s: fl
     kernel_id = server.create_kernel()
     try:
         with _connect(server, kernel_id) as channel:
-            return _Conversation(server, kernel_id, channel, report).run(code, deadline_s=deadline_s, grace_s=grace_s)
+            conversation = _Conversation(server, kernel_id, channel, report)
+            try:
+                return conversation.run(code, deadline_s=deadline_s, grace_s=grace_s)
+            except BaseException as error:
+                if not isinstance(error, Exception):  # this process is told to stop
+                    with contextlib.suppress(MagnumhubError):
+                        conversation.interrupt(grace_s)
+                raise
     finally:
         _discard(server, kernel_id, report)
 
@@ -113,9 +122,13 @@ class _Conversation:
         self._channel.send(json.dumps(_execute_request(self._request, code)))
         if not self._listen(deadline_s):
             self._execution.interrupted = True
-            self._server.interrupt_kernel(self._kernel_id)
-            self._listen(grace_s)
+            self.interrupt(grace_s)
         return self._execution
+
+    def interrupt(self, grace_s: float) -> None:
+        """Raise KeyboardInterrupt in the code and wait until it has ended, `grace_s` at most."""
+        self._server.interrupt_kernel(self._kernel_id)
+        self._listen(grace_s)
 
     def _listen(self, limit_s: float) -> bool:
         """Take messages until the code has ended; False when it has not within `limit_s`."""

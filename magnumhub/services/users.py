@@ -31,6 +31,7 @@ from magnumhub.domain.health import (
 from magnumhub.domain.results import Report
 from magnumhub.domain.spec import DummyAuth, Site
 from magnumhub.domain.version_matrix import Table, judge_mismatches, matrix, too_far
+from magnumhub.domain.wiring import GATEWAY_RELEASE, HUB_RELEASE
 from magnumhub.domain.wiring_gateway import gateway_proxy
 from magnumhub.kube.client import Kube
 from magnumhub.kube.dask_pods import DaskPods
@@ -74,6 +75,7 @@ class Front:
         gateway_url: None = the gateway is not public.
         gateway_ports: of its Service by name, as Kubernetes says them.
         hub_version, gateway_version: None = it does not answer, or was not asked.
+        charts: the installed versions, by the release's name.
     """
 
     hub_url: str
@@ -81,6 +83,7 @@ class Front:
     gateway_url: str | None
     gateway_version: str | None
     gateway_ports: Mapping[str, int]
+    charts: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -290,4 +293,6 @@ def _versions(front: Front, notebook: DaskOutcome | None, runner: DaskOutcome | 
         scheduler=seen.scheduler,
         workers=seen.workers.values(),
         runner=dask_program.installed_versions(),
+        hub_chart=front.charts.get(HUB_RELEASE),
+        gateway_chart=front.charts.get(GATEWAY_RELEASE),
     )

@@ -56,7 +56,14 @@ def verify(
 
     seen = [_told(look_once("hub", hub), report)]
     seen.append(_told(look_once("gateway", gateway), report) if gateway_url else skipped("gateway", _GATEWAY_INSIDE))
-    front = Front(hub_url, seen[0].facts.get("version"), gateway_url, seen[1].facts.get("version"), gateway_ports)
+    front = Front(
+        hub_url=hub_url,
+        hub_version=seen[0].facts.get("version"),
+        gateway_url=gateway_url,
+        gateway_version=seen[1].facts.get("version"),
+        gateway_ports=gateway_ports,
+        charts={name: release.version for name, release in releases.items()},
+    )
     users = UserChecks(checks=(), versions=nobody_checked(front, "").versions)
     if full and front.hub_version:
         users = check_as_user(site, front, access, inside=inside, report=report)

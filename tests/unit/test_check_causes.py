@@ -1,0 +1,76 @@
+"""One cause is one alarm: what only follows from it is said at its check, and not told again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from magnumhub.domain.checking import checked
+from magnumhub.domain.checks.causes import CAUSAL_ORDER, with_causes
+from magnumhub.domain.findings import Category, Finding, Level
+from magnumhub.domain.health import Checked
+
+
+def failing(name: str, category: Category, about: Any = "", level: Level = "Unhealthy") -> Checked:
+    finding = Finding(check=name, level=level, category=category, summary=f"{name} fails", remedy="mend", about=about)
+    return checked(name, [finding], duration_s=1, summary="")
+
+
+def well(*names: str) -> list[Checked]:
+    return [checked(name, [], duration_s=1, summary="well") for name in names]
+
+
+def told(*checks: Checked) -> list[str]:
+    return [finding.check for finding in with_causes(checks)[1]]
+
+
+def test_checks_come_in_the_order_of_causes() -> None:
+    ordered, findings = with_causes(well("leftovers", "benchmark", "hub", "kubernetes"))
+    assert [seen.check.name for seen in ordered] == ["kubernetes", "hub", "benchmark", "leftovers"]
+    assert findings == []
+
+
+def test_an_api_that_is_down_is_one_alarm() -> None:
+    checks = [failing(name, Category.SERVICE) for name in CAUSAL_ORDER if name not in ("expiry", "quota")]
+    assert told(*checks) == ["kubernetes"]
+
+
+def test_an_expired_certificate_comes_before_the_api_that_is_not_believed() -> None:
+    assert told(failing("kubernetes", Category.CONFIGURATION), failing("expiry", Category.EXPIRY)) == ["expiry"]
+
+
+def test_a_consequence_says_so_at_its_check() -> None:
+    ordered, _ = with_causes([failing("workloads", Category.WORKLOAD, "jupyterhub"), failing("hub", Category.SERVICE)])
+    assert [seen.check.summary for seen in ordered] == ["workloads fails", "follows from workloads: hub fails"]
+    assert [seen.check.level for seen in ordered] == ["Unhealthy", "Unhealthy"]
+
+
+def test_a_release_explains_its_own_consequences_only() -> None:
+    checks = (
+        failing("workloads", Category.WORKLOAD, "dask_gateway"),
+        failing("hub", Category.SERVICE, "jupyterhub"),
+        failing("gateway", Category.SERVICE, "dask_gateway"),
+        failing("benchmark", Category.RESULT),
+    )
+    assert told(*checks) == ["workloads", "hub"]
+
+
+@pytest.mark.parametrize("level", ["Degraded", "Healthy"])
+def test_what_does_not_fail_explains_nothing(level: Level) -> None:
+    checks = (failing("releases", Category.RELEASE, "jupyterhub", level), failing("hub", Category.SERVICE))
+    assert told(*checks) == ["hub", "releases"]
+
+
+def test_versions_explain_a_computation_that_dies() -> None:
+    assert told(failing("benchmark", Category.WORKLOAD), failing("versions", Category.VERSIONS)) == ["versions"]
+
+
+def test_the_worst_comes_first_and_among_equals_the_cause() -> None:
+    checks = (
+        failing("leftovers", Category.LEFTOVER, level="Degraded"),
+        failing("expiry", Category.EXPIRY, level="Degraded"),
+        failing("notebook", Category.WORKLOAD),
+        failing("addresses", Category.ADDRESS, "dask_gateway"),
+    )
+    assert told(*checks) == ["addresses", "expiry", "leftovers"]
