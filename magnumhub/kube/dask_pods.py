@@ -16,7 +16,6 @@ from typing import Any
 from kubernetes.watch.watch import iter_resp_lines
 
 from magnumhub.domain.dask_outcome import PodsSeen
-from magnumhub.domain.errors import MagnumhubError
 from magnumhub.kube.client import Kube
 from magnumhub.kube.errors import translated
 from magnumhub.kube.events import last_warning
@@ -27,7 +26,7 @@ _SCHEDULER, _WORKER = "dask-scheduler", "dask-worker"
 _SELECTOR = f"app.kubernetes.io/component in ({_SCHEDULER}, {_WORKER})"
 _ROUND_S = 10.0
 _PAUSE_S = 1.0
-_QUIET_S = 600.0
+_QUIET_S = 60.0
 _SIGNALLED = 128
 """Exit codes from here on: a signal ended it, of which its log knows nothing."""
 
@@ -73,6 +72,7 @@ class DaskPods:
         self._kube = kube
         self._namespace = namespace
         self._pods: dict[str, _Pod] = {}
+        self._versions: dict[str, str] = {}
         self._closed = threading.Event()
         self._lock = threading.Lock()
 
@@ -109,7 +109,8 @@ class DaskPods:
         try:
             with translated(f"listing the events of {self._namespace}"):
                 return list(self._kube.plain(self._kube.core.list_namespaced_event(self._namespace))["items"])
-        except MagnumhubError:
+        except Exception:
+            # As for the watch: there is less to tell then.
             return []
 
     def _watch(self) -> None:
@@ -127,11 +128,18 @@ class DaskPods:
         ):
             if self._closed.is_set():
                 return
-            pods = [self._kube.plain(pod) for pod in listed]
+            changed = [self._kube.plain(pod) for pod in listed if self._is_new(pod)]
             # A scheduler's end comes first: it is why its workers end.
-            for pod in sorted(pods, key=lambda pod: _component(pod) != _SCHEDULER):
+            for pod in sorted(changed, key=lambda pod: _component(pod) != _SCHEDULER):
                 self._take(pod)
-            self._note_gone({pod["metadata"]["uid"] for pod in pods})
+            self._note_gone({pod.metadata.uid for pod in listed})
+
+    def _is_new(self, pod: Any) -> bool:
+        """Whether a pod, as the client library has it, was not looked at as it is now."""
+        uid, version = pod.metadata.uid, pod.metadata.resource_version
+        known = self._versions.get(uid) == version
+        self._versions[uid] = version
+        return not known
 
     def _take(self, pod: Mapping[str, Any]) -> None:
         uid = pod["metadata"]["uid"]
@@ -139,9 +147,10 @@ class DaskPods:
             known = self._pods.setdefault(uid, _first_seen(pod))
         if known.ending or (known.component == _WORKER and self._stopped(known.dask_cluster)):
             return
-        self._follow(known, pod)
         deleted, ends, death = "deletionTimestamp" in pod["metadata"], _ends(pod), death_of(pod)
         problem = pod_problem(pod)
+        if problem is not None and known.component == _SCHEDULER and _is_running(pod):
+            self._follow(known)
         if problem is not None and problem.reason != known.reason:
             known.reason, known.problem = problem.reason, self._worded(known, problem)
         if known.ran and ends > known.ends and death is not None and not deleted:
@@ -156,16 +165,14 @@ class DaskPods:
         known.crashed = problem.crashed is not None
         return worded(self._kube, self._namespace, problem)
 
-    def _follow(self, known: _Pod, pod: Mapping[str, Any]) -> None:
-        """Read a scheduler's log along: when it ends, the gateway deletes it before anybody can ask."""
-        if known.component == _SCHEDULER and known.log is None and _is_running(pod):
+    def _follow(self, known: _Pod) -> None:
+        """Read a starting scheduler's log along: when it ends, the gateway deletes it before anybody can ask."""
+        if known.log is None:
             known.log = deque(maxlen=LOG_LINES)
-            threading.Thread(
-                target=self._read_along, args=(known.name, known.log), name="dask log", daemon=True
-            ).start()
+            arguments = (known.name, known.log)
+            threading.Thread(target=self._read_along, args=arguments, name="dask log", daemon=True).start()
 
     def _read_along(self, pod: str, log: deque[str]) -> None:
-        # As for the watch: without the log there is less to tell, and nothing else is lost.
         with contextlib.suppress(Exception):
             stream = self._kube.core.read_namespaced_pod_log(
                 pod, self._namespace, follow=True, _preload_content=False, _request_timeout=(10, _QUIET_S)
@@ -203,10 +210,9 @@ def death_of(pod: Mapping[str, Any]) -> PodProblem | None:
 
 
 def _first_seen(pod: Mapping[str, Any]) -> _Pod:
-    labels, (container, *_) = pod["metadata"].get("labels", {}), pod["spec"]["containers"]
-    return _Pod(
-        pod["metadata"]["name"], _component(pod), labels.get("gateway.dask.org/cluster", ""), container["image"]
-    )
+    metadata, component, containers = pod["metadata"], _component(pod), pod["spec"]["containers"]
+    image = next((container["image"] for container in containers if container["name"] == component), "")
+    return _Pod(metadata["name"], component, metadata["labels"].get("gateway.dask.org/cluster", ""), image)
 
 
 def _component(pod: Mapping[str, Any]) -> str:
