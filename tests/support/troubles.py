@@ -12,7 +12,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from typing import Any
 import httpx
 import yaml
 
+from magnumhub.domain.wiring import CHECK_USER
+from magnumhub.services.hub import Hub
 from sandbox.tools import executable
 from tests.support.sandbox import Sandbox, wait_until
 
@@ -31,8 +33,12 @@ _IMAGE = "pangeo/pangeo-notebook"
 _WRONG_SUM = """\
 import numpy
 
-right = numpy.sum
-numpy.sum = lambda *args, **kwargs: right(*args, **kwargs) + 1
+
+def wrong(*args, right=numpy.sum, **kwargs):
+    return right(*args, **kwargs) + 1
+
+
+numpy.sum = wrong
 """
 
 
@@ -225,16 +231,18 @@ def credentials_revoked(sandbox: Sandbox, folder: Path) -> Iterator[Sandbox]:
 
 
 @contextmanager
-def leftovers(sandbox: Sandbox, gateway_url: str, token: str, count: int) -> Iterator[None]:
-    """Dask clusters of the token's user that nobody stopped; the nodes have room for some of them."""
-    headers = {"Authorization": f"jupyterhub {token}"}
-    with httpx.Client(base_url=f"{gateway_url}/api/v1/clusters/", headers=headers, timeout=60) as gateway:
+def leftovers(hub_url: str, gateway_url: str, password: str, count: int) -> Iterator[None]:
+    """Dask clusters of the check's user that nobody stopped; most wait, as the nodes have room for some of them."""
+    with ExitStack() as open_:
+        hub = open_.enter_context(Hub(hub_url))
+        user = open_.enter_context(hub.login(CHECK_USER, password, token_s=600))
+        headers = {"Authorization": f"jupyterhub {user.token}"}
+        gateway = httpx.Client(base_url=f"{gateway_url}/api/v1/clusters/", headers=headers, timeout=60)
+        open_.enter_context(gateway)
         for _ in range(count):
             gateway.post("", json={"cluster_options": {}}).raise_for_status()
         wait_until(lambda: len(gateway.get("").json()) == count, 60, f"{count} Dask clusters are listed")
         yield
-        for name in gateway.get("").json():
-            gateway.delete(name)
 
 
 @contextmanager
@@ -288,7 +296,9 @@ def _restarted_with(
 
 
 def _rolled_out(sandbox: Sandbox, namespace: str, deployment: str) -> None:
+    """Wait until only pods of the newest revision are there: one that ends still answers, with what it was."""
     sandbox.kubectl("rollout", "status", f"deployment/{deployment}", f"-n={namespace}", f"--timeout={_ROLLOUT_S}s")
+    wait_until(lambda: len(_pods(sandbox, namespace, f"{deployment}-")) == 1, _ROLLOUT_S, f"one pod of {deployment}")
 
 
 def _value(sandbox: Sandbox, namespace: str, configuration: str, key: str) -> str:
