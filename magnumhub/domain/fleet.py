@@ -78,7 +78,7 @@ def report_of(record: Record) -> SiteReport:
         site=health.site,
         level=health.level,
         when=health.started_at,
-        summary=first.summary if first else f"{len(health.checks)} checks are well",
+        summary=first.summary if first else "every check is well",
         remedy=first.remedy if first else "",
     )
 

@@ -54,7 +54,7 @@ def test_a_site_says_its_most_important_finding() -> None:
 
 def test_a_healthy_site_asks_for_nothing_whatever_was_remarked() -> None:
     assert report_of(record(finding("Healthy", "a remark"))) == SiteReport(
-        site="lab", level="Healthy", when=FOUR, summary="2 checks are well"
+        site="lab", level="Healthy", when=FOUR, summary="every check is well"
     )
 
 
