@@ -108,7 +108,7 @@ def test_findings_keep_their_order_and_none_is_said() -> None:
 def test_the_version_matrix_marks_what_differs_from_the_notebook() -> None:
     versions = {
         "hub": {"jupyterhub": "5.5.0"},
-        "notebook": {"python": "3.12.1", "numpy": "2.4.0", "dask": "2026.8.0"},
+        "notebook": {"jupyterhub": "5.5.0", "python": "3.12.1", "numpy": "2.4.0", "dask": "2026.8.0"},
         "scheduler": {"python": "3.12.1", "numpy": "2.4.0", "dask": "2026.8.0"},
         "workers": {"python": "3.12.1", "numpy": "1.26.4, 2.4.0"},
         "runner": {"python": "3.11.7", "lz4": "4.3"},
@@ -116,7 +116,7 @@ def test_the_version_matrix_marks_what_differs_from_the_notebook() -> None:
     table = rows(versions_page(record(versions=versions).health))
     assert table[0] == ["package", "hub", "notebook", "scheduler", "workers", "runner"]
     assert table[2:] == [
-        ["jupyterhub", "5.5.0", "–", "–", "–", "–"],
+        ["jupyterhub", "5.5.0", "5.5.0", "–", "–", "–"],
         ["python", "–", "3.12.1", "3.12.1", "3.12.1", "**⚠ 3.11.7**"],
         ["numpy", "–", "2.4.0", "2.4.0", "**⚠ 1.26.4, 2.4.0**", "–"],
         ["dask", "–", "2026.8.0", "2026.8.0", "**⚠ none**", "–"],

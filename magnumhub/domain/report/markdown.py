@@ -14,6 +14,7 @@ from magnumhub.domain.findings import Finding, Level
 from magnumhub.domain.health import Health
 from magnumhub.domain.history import Record
 from magnumhub.domain.report.trend import as_data_uri, trend_picture
+from magnumhub.domain.version_matrix import COMPARED
 
 MARKS: dict[Level, str] = {"Healthy": "🟢", "Degraded": "🟡", "Unhealthy": "🔴", "Unknown": "⚪", "Skipped": "⚪"}
 
@@ -127,8 +128,8 @@ def _version(package: str, component: str, versions: Mapping[str, Mapping[str, s
     own = versions[component].get(package)
     if expected is None or own == expected:
         return cell(own or "–")
-    if own is None:
-        return "**⚠ none**" if component in peers else "–"
+    if own is None:  # only what is compared has to be there: a worker needs no hub
+        return "**⚠ none**" if component in peers and package in COMPARED else "–"
     return f"**⚠ {cell(own)}**"
 
 
