@@ -9,12 +9,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from magnumhub.domain.errors import MagnumhubError
@@ -40,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[:1] == ["sandbox"]:  # a program of its own, with its own options: nothing of the product imports it
         return subprocess.call([sys.executable, "-m", "sandbox", *given[1:]])  # noqa: S603
     options = parser().parse_args(given)
+    signal.signal(signal.SIGTERM, _interrupt)
     command: Callable[[argparse.Namespace], int] = options.command
     for name, value in _PREFECT_DEFAULTS.items():
         os.environ.setdefault(name, value)
@@ -61,8 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _show_error(_not_ours(error), as_json=_as_json(options))
         return FAILED
     except KeyboardInterrupt:
-        print("interrupted; run the same command again, it goes on from here", file=sys.stderr)
+        stopped = MagnumhubError("interrupted", "run the same command again, it goes on from here")
+        _show_error(stopped, as_json=_as_json(options))
         return FAILED
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """What a killer asks for is what Ctrl-C does: tidy up, then end. Prefect hands the signal on to here."""
+    raise KeyboardInterrupt
 
 
 def parser() -> argparse.ArgumentParser:

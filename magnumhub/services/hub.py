@@ -115,11 +115,14 @@ class Hub:
     def _is_own(self, url: str) -> bool:
         return urlsplit(url).netloc in ("", urlsplit(self.base_url).netloc)
 
-    def login(self, user: str, password: str, *, token_s: int) -> HubUser:
+    def login(self, user: str, password: str, *, token_s: int, note: str = "magnumhub check") -> HubUser:
         """Log in through the form, as a person does, and get a token with no more scopes than a check needs.
+
+        Safe to repeat: the user's earlier tokens with this note are revoked; who had them was killed.
 
         Args:
             token_s: seconds until the token ends by itself.
+            note: what the token is for; people read it on the hub's token page.
 
         Raises:
             AuthenticationError: the hub refused; the message is the login page's own.
@@ -140,7 +143,9 @@ class Hub:
             if xsrf := [cookie.value for cookie in browser.cookies.jar if cookie.name == "_xsrf"]:
                 headers["X-XSRFToken"] = xsrf[-1] or ""
             browser.headers.update(headers)
-            return self._with_token(browser, user, token_s)
+            path = f"/hub/api/users/{quote(user, safe='')}/tokens"
+            _revoke_earlier(browser, path, user, note)
+            return self._with_token(browser, path, user, {"note": note, "expires_in": token_s})
         except BaseException:
             browser.close()
             raise
@@ -168,9 +173,7 @@ class Hub:
             raise
         return HubUser(self, user, service_token, client)
 
-    def _with_token(self, grantor: httpx.Client, user: str, token_s: int) -> HubUser:
-        path = f"/hub/api/users/{quote(user, safe='')}/tokens"
-        request: dict[str, object] = {"note": "magnumhub check", "expires_in": token_s}
+    def _with_token(self, grantor: httpx.Client, path: str, user: str, request: dict[str, object]) -> HubUser:
         if int(self.version().split(".")[0]) >= 3:
             own = [f"{scope}!user={user}" for scope in ("servers", "access:servers", "read:users")]
             request["scopes"] = [*own, _GATEWAY_SCOPE]
@@ -237,6 +240,13 @@ def check_provider(page: LoginPage, *, authorize_url: str, callback_url: str) ->
         raise RefusedError(
             f"login page: the provider sends people back to {page.redirect_uri}, not to {callback_url}", AUTH_HINT
         )
+
+
+def _revoke_earlier(grantor: httpx.Client, path: str, user: str, note: str) -> None:
+    tokens = ask(grantor, "GET", path, what=f"tokens of hub user {user}").json().get("api_tokens") or []
+    for token in tokens:
+        if token.get("note") == note:
+            ask(grantor, "DELETE", f"{path}/{token['id']}", what="revoking an earlier token", accept=(204, 404))
 
 
 def _one(url: str, parameter: str) -> str:

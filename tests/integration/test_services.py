@@ -52,7 +52,7 @@ def hub(hub_url: str) -> Iterator[Hub]:
 
 @pytest.fixture(scope="module")
 def user(hub: Hub) -> Iterator[HubUser]:
-    with hub.login(USER, PASSWORD, token_s=600) as user:
+    with hub.login(USER, PASSWORD, token_s=600, note="a test") as user:
         yield user
 
 
@@ -84,6 +84,15 @@ def test_the_token_ends_with_the_session_and_can_little(hub: Hub, hub_url: str) 
     assert after.status_code == 403
 
 
+def test_the_token_of_a_killed_check_ends_with_the_next_one(hub: Hub, hub_url: str) -> None:
+    killed = hub.login("bob", PASSWORD, token_s=60)
+    others = hub.login("bob", PASSWORD, token_s=60, note="bob's own")
+    with hub.login("bob", PASSWORD, token_s=60):
+        for user, status in ((killed, 403), (others, 200)):
+            headers = {"Authorization": f"token {user.token}"}
+            assert httpx.get(f"{hub_url}/hub/api/user", headers=headers).status_code == status
+
+
 def test_a_server_that_cannot_start_says_why(hub: Hub) -> None:
     with (
         hub.login("unlucky", PASSWORD, token_s=60) as unlucky,
@@ -106,6 +115,20 @@ def test_code_is_interrupted_at_its_deadline_and_can_tidy_up(server: NotebookSer
     execution = execute(server, code, deadline_s=1, grace_s=20, report=quiet)
     assert execution.interrupted
     assert execution.stdout == "tidy\n"
+
+
+def test_code_can_tidy_up_when_this_process_is_told_to_stop(server: NotebookServer) -> None:
+    told: list[str] = []
+
+    def interrupted_once(line: str) -> None:
+        told.append(line)
+        if line == "begun":
+            raise KeyboardInterrupt
+
+    code = "import time\ntry:\n    print('begun')\n    time.sleep(60)\nfinally:\n    print('tidy')"
+    with pytest.raises(KeyboardInterrupt):
+        execute(server, code, deadline_s=60, grace_s=20, report=interrupted_once)
+    assert told == ["begun", "tidy"]
 
 
 def test_a_kernel_that_dies_is_told_from_one_that_is_slow(server: NotebookServer) -> None:

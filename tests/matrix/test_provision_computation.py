@@ -78,7 +78,7 @@ def working(running_sandbox: Sandbox) -> Iterator[Working]:
     assert ran.exit_code == 0, ran.stdout + ran.stderr
     endpoints = ran.document["endpoints"]
     password = (Path(running_sandbox.started["clouds_yaml"]).parent / "hub-password").read_text().strip()
-    with Hub(endpoints["jupyterhub"]) as hub, hub.login(USER, password, token_s=1800) as user:
+    with Hub(endpoints["jupyterhub"]) as hub, hub.login(USER, password, token_s=1800, note="a test") as user:
         yield Working(running_sandbox, endpoints["jupyterhub"], endpoints["dask_gateway"], password, user.token)
 
 
