@@ -169,7 +169,9 @@ def judge_origins(notebook: DaskOutcome | None, runner: DaskOutcome | None) -> l
 def tells_all(outcome: DaskOutcome) -> bool:
     """Whether a failed computation would fail in the same way from anywhere: what it lacks is in the cluster."""
     failed = outcome.failed
-    return failed is not None and (failed.missing != "" or failed.phase in ("scheduler", "workers"))
+    if failed is None:
+        return False
+    return failed.missing != "" or failed.kind == "KilledWorker" or failed.phase in ("scheduler", "workers")
 
 
 def skipped_on_runner(reason: str) -> Finding:

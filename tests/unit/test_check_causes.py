@@ -66,6 +66,12 @@ def test_versions_explain_a_computation_that_dies() -> None:
     assert told(failing("benchmark", Category.WORKLOAD), failing("versions", Category.VERSIONS)) == ["versions"]
 
 
+def test_a_lack_of_room_stands_by_itself() -> None:
+    too_few = failing("dask_cluster", Category.CAPACITY, level="Degraded")
+    assert told(failing("versions", Category.VERSIONS), too_few) == ["versions", "dask_cluster"]
+    assert told(failing("kubernetes", Category.SERVICE), too_few) == ["kubernetes"]
+
+
 def test_the_worst_comes_first_and_among_equals_the_cause() -> None:
     checks = (
         failing("leftovers", Category.LEFTOVER, level="Degraded"),

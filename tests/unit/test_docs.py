@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from flows.cli import parser as magnumhub_parser
+from magnumhub.domain.checks.causes import CAUSAL_ORDER
+from magnumhub.domain.findings import Category
 from sandbox.__main__ import parser as sandbox_parser
 from sandbox.control import apply
 from sandbox.faults import Faults
@@ -91,3 +93,10 @@ def test_links_lead_somewhere(document: Path) -> None:
 def test_every_scenario_is_described() -> None:
     told = (ROOT / "docs/sandbox.md").read_text().partition("| Scenario |")[2].partition("\n\n")[0]
     assert re.findall(r"^\| `([a-z-]+)`", told, re.M) == list(SCENARIOS)
+
+
+def test_every_check_and_category_is_described() -> None:
+    told = (ROOT / "docs/health.md").read_text()
+    checks, categories = (told.partition(f"| {head} |")[2].partition("\n\n")[0] for head in ("Check", "Category"))
+    assert re.findall(r"^\| `([a-z_]+)`", checks, re.M) == list(CAUSAL_ORDER)
+    assert re.findall(r"^\| `([a-z_]+)`", categories, re.M) == [category.value for category in Category]

@@ -76,6 +76,7 @@ def test_what_the_cluster_lacks_need_not_be_tried_twice() -> None:
     assert tells_all(outcome(failed=failed("workers")))
     assert tells_all(outcome(failed=failed("scheduler")))
     assert tells_all(outcome(failed=failed("compute", "ModuleNotFoundError", "No module", "numpy")))
+    assert tells_all(outcome(failed=failed("compute", "KilledWorker", "tls://…")))
     assert not tells_all(outcome(failed=failed("connect")))
     assert not tells_all(outcome())
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from magnumhub.domain.findings import Finding, worst_first
+from magnumhub.domain.findings import Category, Finding, worst_first
 from magnumhub.domain.health import Checked
 
 CAUSAL_ORDER = (
@@ -61,6 +61,8 @@ def cause_of(finding: Finding, findings: Iterable[Finding]) -> Finding | None:
 
 
 def _explains(cause: Finding, effect: Finding) -> bool:
+    if effect.category == Category.CAPACITY and cause.check != "kubernetes":
+        return False  # room is counted, whatever else is broken
     concerns_both = not cause.about or not effect.about or cause.about == effect.about
     return cause.level == "Unhealthy" and effect.check in _FOLLOWS_FROM.get(cause.check, ()) and concerns_both
 
