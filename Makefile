@@ -34,6 +34,7 @@ demo: install ## a hub with Dask on a cloud on this machine, from nothing; leave
 	@echo "A cloud on this machine, in $(SANDBOX)"
 	@$(BIN)/magnumhub sandbox up --state $(SANDBOX) >/dev/null
 	OS_CLIENT_CONFIG_FILE=$(SANDBOX)/clouds.yaml $(BIN)/magnumhub provision $(SANDBOX)/sites/heat.yaml
+	OS_CLIENT_CONFIG_FILE=$(SANDBOX)/clouds.yaml $(BIN)/magnumhub check $(SANDBOX)/sites/heat.yaml
 	@$(BIN)/python examples/tour.py --state $(SANDBOX)
 
 test: install ## the tests; need neither root nor, once installed, a network
@@ -45,7 +46,7 @@ test-contract: install ## the sandbox against real services, where the environme
 test-real: install ## the whole runbook on real services: MAGNUMHUB_TEST_CLOUD is a clouds.yaml entry (tests/real/conftest.py)
 	$(BIN)/pytest tests/real --timeout 900
 
-test-matrix: ## kills, faults, repeats; PART=provision runs one part
+test-matrix: ## kills, faults, repeats; PART=provision or PART=check runs one part
 	$(BIN)/pytest -n 2 --dist loadfile tests/matrix $(if $(PART),-k $(PART))
 
 test-charts: install ## real charts: MAGNUMHUB_TEST_CHARTS is a folder of archives, MAGNUMHUB_TEST_KUBECONFIG leads to an API

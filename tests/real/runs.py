@@ -1,4 +1,4 @@
-"""`provision` as a command, with the clock beside it: what it said, when, and where its time went."""
+"""magnumhub's commands with the clock beside them: what they said, when, and where their time went."""
 
 from __future__ import annotations
 
@@ -51,10 +51,19 @@ class Run(Ran):
 
 
 def provision(site: Path, environment: Mapping[str, str]) -> Run:
-    """Run the command to its end."""
+    """`provision`, to its end."""
+    return _run("provision", site, environment)
+
+
+def check(site: Path, environment: Mapping[str, str]) -> Run:
+    """`check`, to its end."""
+    return _run("check", site, environment)
+
+
+def _run(command: str, site: Path, environment: Mapping[str, str]) -> Run:
     started_s, lines = time.monotonic(), []
     process = subprocess.Popen(
-        [str(BIN / "magnumhub"), "provision", str(site), "--json"],
+        [str(BIN / "magnumhub"), command, str(site), "--json"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""From an empty project to a hub that computes, once more without a change, and what is left when the cluster goes."""
+"""From an empty project to a hub that computes, once more without a change, checked, and what is left of it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from magnumhub.domain.checks.causes import CAUSAL_ORDER
 from sandbox.sites import HELM_VERSION
 from tests.real.conftest import SSH_KEY, WriteSite
 from tests.real.master import Kubectl, Master
 from tests.real.project import Inventory, Project, told
-from tests.real.runs import Run, provision
+from tests.real.runs import Run, check, provision
 
 SITE = "real"
 ROLES = {"master", "jupyterhub", "dask_gateway"}
@@ -124,7 +125,26 @@ def test_how_long_the_second_run_took(again: Again, report: list[str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def left(again: Again, first: Run, project: Project) -> Inventory:
+def checked(again: Again, site: Path, environment: dict[str, str]) -> Run:
+    """The nightly check, as soon as all is there."""
+    return check(site, environment)
+
+
+def test_the_check_finds_it_healthy(checked: Run, report: list[str]) -> None:
+    assert checked.exit_code == 0, checked.stdout + checked.stderr
+    document = checked.document
+    assert {seen["name"]: seen["level"] for seen in document["checks"]} == dict.fromkeys(CAUSAL_ORDER, "Healthy")
+    assert document["benchmark"]["from"] == "notebook"
+    report.append(f"check: {checked.took_s:.1f} s the whole command, {document['duration_s']:.1f} s the flow")
+    report += [f"  {seen['duration_s']:5.1f} s {seen['name']}: {seen['summary']}" for seen in document["checks"]]
+
+
+def test_the_check_leaves_the_project_as_it_was(checked: Run, again: Again, project: Project) -> None:
+    assert project.inventory() == again.after[0]
+
+
+@pytest.fixture(scope="module")
+def left(checked: Run, first: Run, project: Project) -> Inventory:
     """What is there when the cluster is gone."""
     project.delete_cluster(first.document["cluster"]["uuid"])
     return project.inventory()
