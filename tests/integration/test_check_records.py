@@ -8,13 +8,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.objects import Artifact
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from magnumhub.domain.errors import TransientError
 from magnumhub.domain.findings import Category, Finding, Level
@@ -23,13 +24,15 @@ from magnumhub.domain.history import Memory, Record
 from tasks.history import read_records, recall
 from tasks.progress import StageEvent, listening
 from tasks.report import publish
+from tests.support.prefect_client import using_server
+from tests.support.relay import relay
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
 def server(prefect_server: str, tmp_path: Path) -> Iterator[str]:
-    with temporary_settings({PREFECT_API_URL: prefect_server, PREFECT_HOME: tmp_path / "prefect"}):
+    with using_server(prefect_server, tmp_path / "prefect"):
         yield prefect_server
 
 
@@ -137,3 +140,26 @@ def test_a_server_that_does_not_answer_is_a_remark_and_no_failed_check() -> None
         assert "judged without" in remarks[0]
         with pytest.raises(TransientError, match="cannot be read"):
             read_records("alpha", 1, print)
+
+
+def test_a_server_that_goes_away_at_the_end_changes_no_verdict(server: str) -> None:
+    at = httpx.URL(server)
+    assert at.port is not None
+    events: list[StageEvent] = []
+    with relay(at.host, at.port) as way:
+
+        @flow
+        def cut_off() -> str:
+            way.leads_to = (at.host, 9)
+            way.cut()
+            with listening(events.append):
+                publish(record("zeta", 1, "Degraded"), [])
+            way.leads_to = (at.host, at.port or 0)
+            return "Degraded"
+
+        through = {PREFECT_API_URL: f"http://127.0.0.1:{way.port}/api", PREFECT_CLIENT_MAX_RETRIES: 0}
+        with temporary_settings(through):
+            assert cut_off() == "Degraded"
+    [remark] = [event.text for event in events if event.kind == "remark"]
+    assert remark.startswith("the report could not be left on Prefect's server")
+    assert recall("zeta") == []

@@ -11,19 +11,18 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from flows.check_fleet import check_fleet
 from magnumhub.domain.fleet import Fleet
 from magnumhub.domain.health import Check, Health
 from magnumhub.domain.history import Record
 from tasks.history import keep
+from tests.support.prefect_client import using_server
 
 
 @pytest.fixture(autouse=True)
 def client(prefect_server: str, tmp_path: Path) -> Iterator[SyncPrefectClient]:
-    settings = {PREFECT_API_URL: prefect_server, PREFECT_HOME: tmp_path / "prefect"}
-    with temporary_settings(settings), get_client(sync_client=True) as opened:
+    with using_server(prefect_server, tmp_path / "prefect"), get_client(sync_client=True) as opened:
         yield opened
 
 

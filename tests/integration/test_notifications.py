@@ -16,12 +16,12 @@ from prefect import flow
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from prefect.states import Crashed, Failed, Scheduled
 
 from magnumhub.domain.findings import Category, Finding, Level
 from magnumhub.domain.health import Check, Health
 from tests.support.notifications import AUTOMATIONS, Webhook, automation, webhook
+from tests.support.prefect_client import using_server
 from tests.support.sandbox import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ NAMED_BLOCK = "custom-webhook/magnumhub"
 @pytest.fixture(scope="module")
 def server(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("prefect-client")
-    with temporary_settings({PREFECT_API_URL: prefect_server, PREFECT_HOME: home}):
+    with using_server(prefect_server, home):
         yield prefect_server
 
 

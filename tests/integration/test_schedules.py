@@ -15,10 +15,11 @@ from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.schedules import IntervalSchedule
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.schedules import align_schedules
 from magnumhub.domain.errors import RefusedError, TransientError
+from tests.support.prefect_client import using_server
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +28,7 @@ WriteSite = Callable[[str, str], None]
 
 @pytest.fixture(autouse=True)
 def server(prefect_server: str, tmp_path: Path) -> Iterator[str]:
-    with temporary_settings({PREFECT_API_URL: prefect_server, PREFECT_HOME: tmp_path / "prefect"}):
+    with using_server(prefect_server, tmp_path / "prefect"):
         yield prefect_server
 
 

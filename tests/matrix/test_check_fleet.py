@@ -22,11 +22,11 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from magnumhub.domain.health import Health
 from magnumhub.domain.history import Record
 from tasks.history import keep
+from tests.support.prefect_client import using_server
 from tests.support.sandbox import BIN, Running, Sandbox, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -63,8 +63,8 @@ def environment(tmp_path: Path, sandbox: Sandbox) -> dict[str, str]:
 
 
 @pytest.fixture
-def client(prefect_server: str) -> Iterator[SyncPrefectClient]:
-    with temporary_settings({PREFECT_API_URL: prefect_server}), get_client(sync_client=True) as opened:
+def client(prefect_server: str, tmp_path: Path) -> Iterator[SyncPrefectClient]:
+    with using_server(prefect_server, tmp_path / "prefect"), get_client(sync_client=True) as opened:
         yield opened
 
 
