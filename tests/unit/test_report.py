@@ -68,7 +68,7 @@ def test_the_overview_begins_with_the_level_and_what_to_do() -> None:
     found = (finding("Unhealthy", "the hub is down", "Start it."), finding("Degraded", "slow"))
     page = overview(record("Unhealthy", findings=found), [])
     paragraphs = page.split("\n\n")
-    assert paragraphs[0] == "# 🔴 Unhealthy: lab"
+    assert paragraphs[0] == "# Unhealthy: lab"
     assert paragraphs[1] == "Checked 2026-11-25 04:00 UTC, in 61 s."
     assert paragraphs[2] == "**the hub is down** (hub, service)"
     assert paragraphs[3] == "**What to do:** Start it."
@@ -78,7 +78,7 @@ def test_the_overview_begins_with_the_level_and_what_to_do() -> None:
 def test_a_healthy_overview_asks_for_nothing_also_when_there_are_remarks() -> None:
     page = overview(record(findings=(finding("Healthy", "a remark"),)), [])
     assert "Nothing needs to be done." in page
-    assert ["hub", "🟢 Healthy", "1.5", "hub 5.5.0 answers"] in rows(page)
+    assert ["hub", "Healthy", "1.5", "hub 5.5.0 answers"] in rows(page)
 
 
 def test_what_a_service_said_cannot_break_a_table() -> None:

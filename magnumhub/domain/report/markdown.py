@@ -16,8 +16,6 @@ from magnumhub.domain.history import Record
 from magnumhub.domain.report.trend import as_data_uri, trend_picture
 from magnumhub.domain.version_matrix import COMPARED
 
-MARKS: dict[Level, str] = {"Healthy": "🟢", "Degraded": "🟡", "Unhealthy": "🔴", "Unknown": "⚪", "Skipped": "⚪"}
-
 _SPECIAL = re.compile(r"([\\|`*_<>\[\]])")
 _PEERS = ("notebook", "scheduler", "workers")
 """Components that send Python objects to one another: what one of them has, the others need as well."""
@@ -28,7 +26,7 @@ def overview(record: Record, history: Sequence[Record]) -> str:
     health = record.health
     return "\n\n".join(
         [
-            f"# {marked(health.level)}: {cell(health.site)}",
+            f"# {health.level}: {cell(health.site)}",
             f"Checked {when(health.started_at)}, in {health.duration_s:.0f} s.",
             *_most_important(health.findings),
             table(
@@ -100,8 +98,8 @@ def cell(text: str) -> str:
 
 
 def marked(level: Level) -> str:
-    """A level with a sign that is found at a glance."""
-    return f"{MARKS[level]} {level}"
+    """A level in a table: what is not well stands out. (Signs would need a font that not every browser has.)"""
+    return level if level in ("Healthy", "Skipped") else f"**{level}**"
 
 
 def when(started_at: str) -> str:
