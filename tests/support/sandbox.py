@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from openstack.connection import Connection
 from sandbox.tools import executable
 
 BIN = Path(sys.executable).parent
+_STDERR_BYTES = 2**20
 
 
 @dataclass
@@ -56,14 +58,20 @@ class Running:
 
     def __init__(self, arguments: list[str], environment: Mapping[str, str]) -> None:
         self._started_s = time.monotonic()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed with this object)
         self._process = subprocess.Popen(
             arguments,
             env=environment,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._stderr,
             text=True,
             start_new_session=True,
         )
+
+    @property
+    def told(self) -> str:
+        """What it has written to stderr so far."""
+        return os.pread(self._stderr.fileno(), _STDERR_BYTES, 0).decode()
 
     @property
     def ended(self) -> bool:
@@ -73,13 +81,17 @@ class Running:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate()
 
+    def send(self, number: signal.Signals) -> None:
+        """Signal the command itself, and none of its children."""
+        self._process.send_signal(number)
+
     def result(self, timeout_s: float) -> Ran:
         try:
-            stdout, stderr = self._process.communicate(timeout=timeout_s)
+            stdout, _ = self._process.communicate(timeout=timeout_s)
         except BaseException:
             self.kill()
             raise
-        return Ran(self._process.returncode, stdout, stderr, time.monotonic() - self._started_s)
+        return Ran(self._process.returncode, stdout, self.told, time.monotonic() - self._started_s)
 
 
 @dataclass
