@@ -64,7 +64,7 @@ def environment(tmp_path: Path, sandbox: Sandbox) -> dict[str, str]:
 
 @pytest.fixture
 def client(prefect_server: str, tmp_path: Path) -> Iterator[SyncPrefectClient]:
-    with using_server(prefect_server, tmp_path / "prefect"), get_client(sync_client=True) as opened:
+    with using_server(prefect_server, tmp_path / "prefect-home"), get_client(sync_client=True) as opened:
         yield opened
 
 
