@@ -145,7 +145,7 @@ def judge_release(check: str, version: str, release: Release | None) -> list[Fin
 
 def judge_origins(notebook: DaskOutcome | None, runner: DaskOutcome | None) -> list[Finding]:
     """What the computation from outside adds to the users' own, which is the verdict."""
-    if notebook is None or notebook.failed is not None or runner is None:
+    if notebook is None or runner is None or notebook.failed is not None or wrong_results(notebook):
         return []
     failed = runner.failed
     if failed is not None:

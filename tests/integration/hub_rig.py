@@ -52,11 +52,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_hub(folder: Path) -> Iterator[str]:
+def running_hub(folder: Path, user_image: str = "pangeo-notebook-2026.10.02") -> Iterator[str]:
     """The hub's public URL while it runs; its notebooks know a gateway's address at which nobody answers."""
     hub, proxy, user = (
         images.build(images.FOLDER / f"{name}.txt")
-        for name in ("k8s-hub-4.4.0", "configurable-http-proxy-0.4.0", "pangeo-notebook-2026.10.02")
+        for name in ("k8s-hub-4.4.0", "configurable-http-proxy-0.4.0", user_image)
     )
     ports = {name: free_port() for name in ("public", "hub", "api", "nobody")}
     config = folder / "jupyterhub_config.py"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -157,6 +158,17 @@ def test_a_service_runs_the_checks_user_without_a_login(hub: Hub, server: Notebo
         assert user.server.version() == "5.5.0"
     with pytest.raises(AuthenticationError):
         hub.as_service("ann", CHECK_TOKEN)
+
+
+def test_a_server_too_old_for_its_hub_is_ready_and_refuses_the_checks_service(tmp_path: Path) -> None:
+    with running_hub(tmp_path, "pangeo-notebook-old-singleuser") as url, Hub(url) as hub:
+        hub.wait_healthy(deadline_s=60, report=quiet)
+        with hub.as_service(USER, CHECK_TOKEN) as user:
+            user.server.start(deadline_s=60, report=quiet)
+            assert user.server.version() == "1.1.0"
+            with pytest.raises(AuthenticationError, match="403"):
+                execute(user.server, "1 + 1", deadline_s=30, grace_s=1, report=quiet)
+            user.server.stop(deadline_s=30)
 
 
 def test_verify_names_the_hub_first_and_blames_nothing_else(hub_url: str) -> None:

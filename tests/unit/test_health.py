@@ -96,6 +96,7 @@ def test_a_failure_from_the_runner_alone_is_degraded() -> None:
     assert judge_origins(None, runner) == []
     assert judge_origins(outcome(), outcome(origin="runner")) == []
     assert seen(judge_origins(outcome(), outcome(origin="runner", sum=1))) == [("benchmark", "Degraded", "result")]
+    assert judge_origins(outcome(sum=1), outcome(origin="runner", sum=1)) == [], "notebooks compute wrongly as well"
 
 
 def test_a_check_has_the_level_and_words_of_its_worst_finding() -> None:
