@@ -115,7 +115,7 @@ def run_magnumhub(environment: dict[str, str], folder: Path, *arguments: str) ->
     return Running(command, environment).result(280).document
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1200)
 def test_ten_sites_two_of_them_dead_on_one_slot(
     sandbox: Sandbox, folder: Path, environment: dict[str, str], client: SyncPrefectClient
 ) -> None:
