@@ -124,7 +124,8 @@ def finding_of(check: str, error: MagnumhubError) -> Finding:
     elif isinstance(error, RefusedError):
         category = Category.CONFIGURATION
     hint = error.hint.rstrip(".")
-    remedy = f"{hint[0].upper()}{hint[1:]}." if hint else ""
+    end = "" if hint.endswith("?") else "."
+    remedy = f"{hint[0].upper()}{hint[1:]}{end}" if hint else ""
     return Finding(check=check, level="Unhealthy", category=category, summary=error.message, remedy=remedy)
 
 
