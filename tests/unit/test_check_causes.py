@@ -40,6 +40,14 @@ def test_an_expired_certificate_comes_before_the_api_that_is_not_believed() -> N
     assert told(failing("kubernetes", Category.CONFIGURATION), failing("expiry", Category.EXPIRY)) == ["expiry"]
 
 
+def test_an_error_that_several_checks_met_is_told_once() -> None:
+    def refused(name: str) -> Checked:
+        finding = Finding(check=name, level="Unhealthy", category=Category.CREDENTIALS, summary="401", remedy="mend")
+        return checked(name, [finding], duration_s=1, summary="")
+
+    assert told(refused("quota"), refused("expiry")) == ["expiry"]
+
+
 def test_a_consequence_says_so_at_its_check() -> None:
     ordered, _ = with_causes([failing("workloads", Category.WORKLOAD, "jupyterhub"), failing("hub", Category.SERVICE)])
     assert [seen.check.summary for seen in ordered] == ["workloads fails", "follows from workloads: hub fails"]

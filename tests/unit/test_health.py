@@ -46,6 +46,10 @@ def test_an_error_becomes_a_finding_with_its_remedy(check: str, error: Magnumhub
     assert (finding.summary, finding.remedy) == (error.message, "Look.")
 
 
+def test_a_hint_that_is_a_question_stays_one() -> None:
+    assert finding_of("kubernetes", TransientError("no answer", "is it reachable?")).remedy == "Is it reachable?"
+
+
 def test_another_version_than_the_release_installed_is_degraded() -> None:
     release = Release(
         name="jupyterhub",

@@ -61,6 +61,9 @@ def cause_of(finding: Finding, findings: Iterable[Finding]) -> Finding | None:
 
 
 def _explains(cause: Finding, effect: Finding) -> bool:
+    if cause.summary == effect.summary and cause.check != effect.check:
+        # One error that several checks met, such as a login that is refused.
+        return CAUSAL_ORDER.index(cause.check) < CAUSAL_ORDER.index(effect.check)
     if effect.category == Category.CAPACITY and cause.check != "kubernetes":
         return False  # room is counted, whatever else is broken
     concerns_both = not cause.about or not effect.about or cause.about == effect.about
