@@ -122,9 +122,13 @@ class DaskPods:
                 self._closed.wait(_PAUSE_S)
 
     def _watch_round(self) -> None:
-        listing = self._kube.core.list_namespaced_pod
         for listed in changes(
-            "watching Dask's pods", listing, self._namespace, deadline_s=_ROUND_S, label_selector=_SELECTOR
+            "watching Dask's pods",
+            self._kube.core.list_namespaced_pod,
+            self._namespace,
+            deadline_s=_ROUND_S,
+            closed=self._closed,
+            label_selector=_SELECTOR,
         ):
             if self._closed.is_set():
                 return

@@ -6,6 +6,7 @@ API that is still starting mean is decided once.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,7 +24,12 @@ _EXPIRED = 410
 
 
 def changes(
-    doing: str, list_call: Callable[..., Any], *args: Any, deadline_s: float, **kwargs: Any
+    doing: str,
+    list_call: Callable[..., Any],
+    *args: Any,
+    deadline_s: float,
+    closed: threading.Event | None = None,
+    **kwargs: Any,
 ) -> Iterator[list[Any]]:
     """Yield all items now, after each change, and at least every 10 seconds; end at the deadline.
 
@@ -33,13 +39,15 @@ def changes(
         doing: what is waited for, for the error.
         list_call: a `list_…` method of the client; args and kwargs go to it.
         deadline_s: in seconds.
+        closed: nobody listens any more once it is set, and what fails then is not tried again.
 
     Raises:
         DeadlineError: at the deadline the API did not even answer.
     """
     end = time.monotonic() + deadline_s
     failure: TransientError | None = None
-    while (left := end - time.monotonic()) > 0:
+    closed = closed or threading.Event()
+    while not closed.is_set() and (left := end - time.monotonic()) > 0:
         try:
             with translated(doing):
                 listed = list_call(*args, **kwargs, _request_timeout=min(_ANSWER_S, left))
@@ -53,8 +61,8 @@ def changes(
                     yield list(items.values())
         except TransientError as error:
             failure = error
-            time.sleep(min(_PAUSE_S, max(0.0, left)))
-    if failure is not None:
+            closed.wait(min(_PAUSE_S, max(0.0, left)))
+    if failure is not None and not closed.is_set():
         raise DeadlineError(f"{failure.message} (tried for {deadline_s:.0f} s)", failure.hint) from failure
 
 

@@ -66,6 +66,8 @@ class Running:
             stderr=self._stderr,
             text=True,
             start_new_session=True,
+            # What a shell runs in the background ignores SIGINT, and so would all that it starts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     @property
