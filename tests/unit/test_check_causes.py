@@ -48,6 +48,21 @@ def test_an_error_that_several_checks_met_is_told_once() -> None:
     assert told(refused("quota"), refused("expiry")) == ["expiry"]
 
 
+def test_a_cloud_that_does_not_answer_is_one_alarm_and_no_certificate() -> None:
+    checks = [failing(name, Category.SERVICE) for name in ("expiry", "kubernetes", "quota")]
+    assert told(*checks) == ["kubernetes"]
+
+
+def test_revoked_credentials_are_one_alarm() -> None:
+    checks = [failing(name, Category.CREDENTIALS) for name in ("kubernetes", "expiry", "quota")]
+    assert told(*checks) == ["expiry"]
+
+
+def test_a_quota_that_is_used_up_stands_by_itself() -> None:
+    checks = (failing("kubernetes", Category.SERVICE), failing("quota", Category.QUOTA, level="Degraded"))
+    assert told(*checks) == ["kubernetes", "quota"]
+
+
 def test_a_consequence_says_so_at_its_check() -> None:
     ordered, _ = with_causes([failing("workloads", Category.WORKLOAD, "jupyterhub"), failing("hub", Category.SERVICE)])
     assert [seen.check.summary for seen in ordered] == ["workloads fails", "follows from workloads: hub fails"]

@@ -29,8 +29,8 @@ CAUSAL_ORDER = (
 
 _USING = ("notebook", "versions", "dask_cluster", "benchmark")
 _FOLLOWS_FROM = {
-    "expiry": ("kubernetes", "hub", "gateway", *_USING),
-    "kubernetes": ("releases", "workloads", "addresses", "hub", "gateway", *_USING, "leftovers"),
+    "expiry": ("kubernetes", "hub", "gateway", "quota", *_USING),
+    "kubernetes": ("expiry", "quota", "releases", "workloads", "addresses", "hub", "gateway", *_USING, "leftovers"),
     "releases": ("workloads", "addresses", "hub", "gateway", *_USING),
     "workloads": ("addresses", "hub", "gateway", *_USING),
     "addresses": ("hub", "gateway", *_USING),
@@ -40,6 +40,9 @@ _FOLLOWS_FROM = {
     "versions": ("dask_cluster", "benchmark"),
     "dask_cluster": ("benchmark",),
 }
+
+_ASKING_THE_CLOUD = {"expiry": (Category.SERVICE,), "quota": (Category.SERVICE, Category.CREDENTIALS)}
+"""Checks that ask the cloud itself, and what of theirs is the cloud's fault. That a credential ended is for expiry."""
 
 
 def with_causes(checks: Sequence[Checked]) -> tuple[list[Checked], list[Finding]]:
@@ -61,13 +64,16 @@ def cause_of(finding: Finding, findings: Iterable[Finding]) -> Finding | None:
 
 
 def _explains(cause: Finding, effect: Finding) -> bool:
-    if cause.summary == effect.summary and cause.check != effect.check:
-        # One error that several checks met, such as a login that is refused.
-        return CAUSAL_ORDER.index(cause.check) < CAUSAL_ORDER.index(effect.check)
+    if cause.level != "Unhealthy" or effect.check not in _FOLLOWS_FROM.get(cause.check, ()):
+        return False
     if effect.category == Category.CAPACITY and cause.check != "kubernetes":
         return False  # room is counted, whatever else is broken
-    concerns_both = not cause.about or not effect.about or cause.about == effect.about
-    return cause.level == "Unhealthy" and effect.check in _FOLLOWS_FROM.get(cause.check, ()) and concerns_both
+    if effect.check in _ASKING_THE_CLOUD:
+        # A cloud that does not answer, or lets nobody in, is met by all who ask it; what ends or is used up is not.
+        return cause.category == effect.category and effect.category in _ASKING_THE_CLOUD[effect.check]
+    if cause.check == "expiry":
+        return cause.category in (Category.EXPIRY, Category.CREDENTIALS)
+    return not cause.about or not effect.about or cause.about == effect.about
 
 
 def _explained(seen: Checked, findings: Sequence[Finding]) -> Checked:
