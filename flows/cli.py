@@ -59,19 +59,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MagnumhubError as error:
         _show_error(error, as_json=_as_json(options))
         return FAILED
-    except Exception as error:
-        traceback.print_exc()
-        _show_error(_not_ours(error), as_json=_as_json(options))
-        return FAILED
-    except KeyboardInterrupt:
-        stopped = MagnumhubError("interrupted", "run the same command again, it goes on from here")
-        _show_error(stopped, as_json=_as_json(options))
+    except (Exception, KeyboardInterrupt) as error:
+        if was_stopped(error):
+            error = MagnumhubError("interrupted", "run the same command again, it goes on from here")
+        else:
+            traceback.print_exc()
+            error = _not_ours(error)
+        _show_error(error, as_json=_as_json(options))
         return FAILED
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     """What a killer asks for is what Ctrl-C does: tidy up, then end. Prefect hands the signal on to here."""
     raise KeyboardInterrupt
+
+
+def was_stopped(error: BaseException | None) -> bool:
+    """Whether a signal ended it: of one that comes while Prefect starts a task, an error of Prefect's is made."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        if type(error).__name__ == "TerminationSignal":  # Prefect's, which is not imported to answer this
+            return True
+        error = error.__context__
+    return error is not None
 
 
 def parser() -> argparse.ArgumentParser:
@@ -224,7 +233,7 @@ def _exit_code(level: str | None) -> int:
     return {None: DONE, "Healthy": DONE, "Skipped": DONE, "Degraded": DEGRADED}.get(level, FAILED)
 
 
-def _not_ours(error: Exception) -> MagnumhubError:
+def _not_ours(error: BaseException) -> MagnumhubError:
     """What to say of an error that nothing of ours foresaw."""
     from magnumhub.domain.errors import MagnumhubError
 

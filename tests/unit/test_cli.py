@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+from flows.cli import was_stopped
+
 SLOW = {"prefect", "openstack", "kubernetes", "fabric", "distributed", "numpy", "pydantic", "httpx", "rich"}
 
 
@@ -26,3 +28,15 @@ def test_help_answers_within_a_second() -> None:
     started_s = time.monotonic()
     subprocess.run([sys.executable, "-m", "flows.cli", "--help"], check=True, capture_output=True)
     assert time.monotonic() - started_s < 1.0  # 0.1 s on a quiet machine
+
+
+def test_a_signal_that_prefect_made_an_error_of_is_still_a_signal() -> None:
+    class TerminationSignal(BaseException):
+        """As Prefect's."""
+
+    for signal in (TerminationSignal(), KeyboardInterrupt()):
+        lost = ValueError("Task run is not set")
+        lost.__context__ = signal
+        assert was_stopped(signal)
+        assert was_stopped(lost)
+    assert not was_stopped(ValueError("Task run is not set"))
