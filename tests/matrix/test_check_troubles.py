@@ -85,7 +85,7 @@ def _on(trouble: Callable[..., AbstractContextManager[Any]], *arguments: Any) ->
 CASES = {
     "hub down": Case(_on(troubles.hub_down), "workload", again=True),
     "gateway API down": Case(_on(troubles.gateway_down), "workload"),
-    "singleuser too old": Case(_on(troubles.old_singleuser), "versions"),
+    "singleuser too old": Case(_on(troubles.old_singleuser), "compatibility"),
     "scheduler never starts": Case(_on(troubles.scheduler_never_starts), "workload"),
     "no workers": Case(_on(troubles.no_workers), "workload"),
     "node full": Case(_on(troubles.room_for, 5), "capacity", "Degraded", more_workers=True),

@@ -201,9 +201,16 @@ class TestAddresses:
         assert words in finding.summary
         assert finding.remedy
 
-    def test_a_moved_address_that_does_not_answer_is_down(self) -> None:
-        findings = judge_address(site(), address(shown="192.0.2.9", closed={80: "packets are dropped"}))
-        assert [finding.level for finding in findings] == ["Unhealthy", "Unhealthy"]
+    @pytest.mark.parametrize(
+        ("asked", "remedy"),
+        [("192.0.2.7", "kubectl annotate"), (None, "helm rollback"), ("192.0.2.9", "helm rollback")],
+    )
+    def test_a_lost_address_that_does_not_answer_is_one_finding(self, asked: str | None, remedy: str) -> None:
+        lost = address(shown="192.0.2.9", asked=asked, serves=False, closed={80: "packets are dropped"})
+        [finding] = judge_address(site(), lost)
+        assert finding.level == "Unhealthy"
+        assert finding.summary == "EXTERNAL-IP of jhub/proxy-public is 192.0.2.9, the site's address is 192.0.2.7"
+        assert remedy in finding.remedy
 
     def test_the_file_pins_another_one(self) -> None:
         network = {"floating_ips": {"jupyterhub": "192.0.2.8"}}

@@ -7,7 +7,7 @@ from pydantic import Field
 from magnumhub.domain.findings import Category, Finding, Level
 from magnumhub.domain.results import Part, Result
 from magnumhub.domain.spec import Site
-from magnumhub.domain.wiring import ServiceName
+from magnumhub.domain.wiring import RELEASES, ServiceName
 
 
 class AddressSeen(Result):
@@ -38,44 +38,63 @@ def judge_address(site: Site, seen: AddressSeen) -> list[Finding]:
     """Unhealthy where users do not get through, Degraded where they do and the next change would surprise somebody."""
     where, pinned = f"{seen.service.namespace}/{seen.service.name}", getattr(site.network.floating_ips, seen.part)
     if not seen.exists:
-        remedy = f"magnumhub provision {site.name} makes it again."
-        return [_finding(seen, "Unhealthy", f"there is no Service {where}", remedy)]
+        return [_finding(seen, "Unhealthy", f"there is no Service {where}", _made_anew(seen))]
     if seen.shown is None:
         remedy = f"kubectl describe service -n {seen.service.namespace} {seen.service.name} has the cloud's reason."
         return [_finding(seen, "Unhealthy", f"EXTERNAL-IP of {where} is pending", remedy)]
-    findings = []
-    if seen.closed:
-        ports = ", ".join(f"port {port}: {meaning}" for port, meaning in seen.closed.items())
-        remedy = "Look at the firewall and the load balancer of this address (openstack loadbalancer list)."
-        findings.append(_finding(seen, "Unhealthy", f"{seen.users} does not answer from here, {ports}", remedy))
-    if seen.marked is None:
-        remedy = f"magnumhub provision {site.name} reserves or marks it."
-        findings.append(
-            _finding(seen, "Degraded", f"{where} serves at {seen.shown}, which is not marked as ours", remedy)
-        )
-    elif seen.shown != seen.marked:
-        findings.append(_moved(seen, where))
-    elif seen.asked is not None and seen.asked != seen.marked:
-        summary = f"{where} asks for {seen.asked}, the site's address is {seen.marked}"
-        findings.append(_finding(seen, "Degraded", summary, f"magnumhub provision {site.name} sets it again."))
-    if seen.marked is not None and not seen.serves:
-        summary = f"the floating IP {seen.marked} is not associated with any port"
-        remedy = "Associate it with the load balancer's VIP port (openstack floating ip set --port PORT ADDRESS)."
-        findings.append(_finding(seen, "Unhealthy", summary, remedy))
-    if seen.marked is not None and pinned not in ("auto", "none", seen.marked):
+    findings = [*_marked(site, seen, where), *_unserved(seen)]
+    if pinned not in ("auto", "none", seen.marked) and seen.marked is not None:
         summary = f"network.floating_ips.{seen.part} is {pinned}, and the site serves at {seen.marked}"
         remedy = f"Write {seen.marked} or auto into the site, or redeploy to {pinned}."
         findings.append(_finding(seen, "Degraded", summary, remedy))
     return findings
 
 
-def _moved(seen: AddressSeen, where: str) -> Finding:
-    remedy = (
+def _marked(site: Site, seen: AddressSeen, where: str) -> list[Finding]:
+    """Whether the Service has the address that is marked as ours for it."""
+    if seen.marked is None:
+        summary = f"{where} serves at {seen.shown}, which is not marked as ours"
+        return [_finding(seen, "Degraded", summary, f"magnumhub provision {site.name} reserves or marks it.")]
+    if seen.shown != seen.marked:
+        summary = f"EXTERNAL-IP of {where} is {seen.shown}, the site's address is {seen.marked}"
+        remedy = _touched(seen) if seen.asked == seen.marked else _made_anew(seen)
+        return [_finding(seen, "Degraded" if seen.serves and not seen.closed else "Unhealthy", summary, remedy)]
+    if seen.asked not in (None, seen.marked):
+        summary = f"{where} asks for {seen.asked}, the site's address is {seen.marked}"
+        return [_finding(seen, "Degraded", summary, _made_anew(seen))]
+    return []
+
+
+def _unserved(seen: AddressSeen) -> list[Finding]:
+    """Whether users get through; an address that its Service has lost is told as that, and not once more as closed."""
+    if seen.marked not in (None, seen.shown):
+        return []
+    if seen.marked is not None and not seen.serves:
+        summary = f"the floating IP {seen.marked} is not associated with any port"
+        remedy = "Associate it with the load balancer's VIP port (openstack floating ip set --port PORT ADDRESS)."
+        return [_finding(seen, "Unhealthy", summary, remedy)]
+    if seen.closed:
+        ports = ", ".join(f"port {port}: {meaning}" for port, meaning in seen.closed.items())
+        remedy = "Look at the firewall and the load balancer of this address (openstack loadbalancer list)."
+        return [_finding(seen, "Unhealthy", f"{seen.users} does not answer from here, {ports}", remedy)]
+    return []
+
+
+def _touched(seen: AddressSeen) -> str:
+    return (
         f"Touch the Service, so that the cloud's controller writes what is: kubectl annotate service -n"
         f" {seen.service.namespace} {seen.service.name} magnumhub.io/looked-at=$(date +%s) --overwrite."
     )
-    summary = f"EXTERNAL-IP of {where} is {seen.shown}, the site's address is {seen.marked}"
-    return _finding(seen, "Degraded" if seen.serves and not seen.closed else "Unhealthy", summary, remedy)
+
+
+def _made_anew(seen: AddressSeen) -> str:
+    """Source: loadBalancerIP is honoured when a Service is created (cloud-provider-openstack#2443)."""
+    namespace = seen.service.namespace
+    return (
+        f"Have Helm make the Service anew, with the address that the release asks for: kubectl delete service -n"
+        f" {namespace} {seen.service.name} --ignore-not-found; helm rollback -n {namespace} {RELEASES[seen.part]}"
+        " REVISION, with the revision that is there."
+    )
 
 
 def _finding(seen: AddressSeen, level: Level, summary: str, remedy: str) -> Finding:
