@@ -201,12 +201,12 @@ def judge_hub_singleuser(hub: str, singleuser: str, *, check: str = "versions") 
     if ours[:compared] == theirs[:compared]:
         return []
     remedy = f"Use an image with jupyterhub {'.'.join(map(str, ours[:compared]))}.x, as the hub's is {hub}."
+    level: Level = "Degraded"
+    summary = f"the image has jupyterhub {singleuser}, the hub is {hub}"
     if ours[:1] >= (5,) and theirs[:1] < (2,):
         # Measured with 1.1.0 under 5.5.0: the server is "ready", and a service's token gets 403 for its kernels.
-        summary = f"the image's jupyterhub {singleuser} knows no scopes: with tokens of hub {hub} kernels are refused (403)"
-        return [Finding(check=check, level="Unhealthy", category=Category.COMPATIBILITY, summary=summary, remedy=remedy)]
-    summary = f"the image has jupyterhub {singleuser}, the hub is {hub}"
-    return [Finding(check=check, level="Degraded", category=Category.COMPATIBILITY, summary=summary, remedy=remedy)]
+        level, summary = "Unhealthy", f"{summary}: without scopes it refuses kernels to the hub's tokens (403)"
+    return [Finding(check=check, level=level, category=Category.COMPATIBILITY, summary=summary, remedy=remedy)]
 
 
 def _first_composed(chart: ChartName) -> str:
