@@ -252,7 +252,8 @@ def test_no_choice(available: list[ChartVersion], kubernetes: str, wanted: str, 
         ("5.5.0", "4.1.6", ["Degraded"]),
         ("5.5.0", "1.1.0", ["Unhealthy"]),
         ("4.1.6", "4.1.0", []),
-        ("4.1.6", "4.0.2", ["Degraded"]),
+        ("4.1.6", "4.0.2", ["Healthy"]),
+        ("4.1.6", "3.1.1", ["Degraded"]),
     ],
 )
 def test_hub_and_single_user_server(hub: str, singleuser: str, levels: list[str]) -> None:
