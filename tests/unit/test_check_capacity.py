@@ -128,6 +128,9 @@ def test_sizes_are_those_that_the_gateway_asks_for(values: dict[str, Any], sched
         (backend("worker", extraPodConfig={"nodeSelector": {"pool": "dask"}}), {}, "nodeSelector of each worker"),
         (backend("scheduler", extraPodConfig={"tolerations": [{"key": "x"}]}), {}, "tolerations of each scheduler"),
         (backend("worker", extraContainerConfig={"resources": {"requests": {}}}), {}, "resources of each worker"),
+        (backend("worker", memory={"request": "2Gi"}), {}, "each worker request 1 cores and 2Gi, which is not"),
+        (backend("scheduler", cores={"request": "500m"}), {}, "each scheduler request 500m cores and 2G, which is not"),
+        (backend("worker", cores={"request": [1]}), {}, "each worker request [1] cores and 2G, which is not"),
     ],
 )
 def test_where_it_cannot_be_foreseen_all_are_asked_for(

@@ -71,7 +71,10 @@ def workers_fit(site: Site, rooms: Sequence[NodeRoom], *, labels: Mapping[str, s
     asked = site.health.workers
     if unknown := _unforeseeable(site, labels):
         return WorkersFit(asked, asked, remark=unknown)
-    scheduler, worker = scheduler_size(site), worker_size(site)
+    try:
+        scheduler, worker = scheduler_size(site), worker_size(site)
+    except ValueError as error:
+        return WorkersFit(asked, asked, remark=f"whether all workers fit was not asked: {error}")
     left = _with_scheduler(rooms, scheduler)
     if left is None:
         reason = f"the Dask scheduler, {_size(scheduler)}, fits on no node: {_roomiest(rooms)}"
@@ -81,6 +84,11 @@ def workers_fit(site: Site, rooms: Sequence[NodeRoom], *, labels: Mapping[str, s
         return WorkersFit(asked, asked)
     spare = [_without(room, worker, count) for room, count in zip(left, held, strict=True)]
     return WorkersFit(asked, fit, f"beside the scheduler {_roomiest(spare)}, a worker takes {_size(worker)}")
+
+
+def is_autoscaling(labels: Mapping[str, str]) -> bool:
+    """Whether a Magnum cluster with these labels makes nodes by itself, and takes them away."""
+    return str(labels.get(_AUTOSCALING, "")).lower() == "true"
 
 
 def judge_capacity(fit: WorkersFit) -> list[Finding]:
@@ -95,13 +103,17 @@ def judge_capacity(fit: WorkersFit) -> list[Finding]:
 
 
 def worker_size(site: Site) -> PodSize:
-    """What one worker requests: the site's own words, or what its raw chart values lay over them."""
+    """What one worker requests: the site's own words, or what its raw chart values lay over them.
+
+    Raises:
+        ValueError: those values are none that dask-gateway understands.
+    """
     worker = site.dask_gateway.worker
     return _asked_for(site, "worker", worker.cores, f"{worker.memory_gib}G")
 
 
 def scheduler_size(site: Site) -> PodSize:
-    """What a scheduler requests."""
+    """What a scheduler requests; as worker_size."""
     return _asked_for(site, "scheduler", *_SCHEDULER)
 
 
@@ -110,7 +122,11 @@ def _asked_for(site: Site, role: str, cores: float, memory: str) -> PodSize:
         kind: value_at(site.dask_gateway.values, f"gateway.backend.{role}.{kind}.request", default)
         for kind, default in (("cores", cores), ("memory", memory))
     }
-    return PodSize(math.ceil(float(asked["cores"]) * 1000), _memory_bytes(asked["memory"]))
+    try:
+        return PodSize(math.ceil(float(asked["cores"]) * 1000), _memory_bytes(asked["memory"]))
+    except (TypeError, ValueError):
+        told = f"{asked['cores']} cores and {asked['memory']}"
+        raise ValueError(f"the site's values have each {role} request {told}, which is not understood") from None
 
 
 def _memory_bytes(given: object) -> int:
@@ -120,7 +136,7 @@ def _memory_bytes(given: object) -> int:
 
 
 def _unforeseeable(site: Site, labels: Mapping[str, str]) -> str:
-    if str(labels.get(_AUTOSCALING, "")).lower() == "true":
+    if is_autoscaling(labels):
         return f"whether all workers fit was not asked: the cluster makes nodes on demand ({_AUTOSCALING})"
     backend = value_at(site.dask_gateway.values, "gateway.backend", {})
     for role in ("scheduler", "worker"):
