@@ -18,11 +18,14 @@ from magnumhub.domain.checks.leftovers import (
 )
 from magnumhub.domain.facts import AddressFacts, ClusterFacts
 from magnumhub.domain.findings import Category, Finding
+from magnumhub.domain.spec import NetworkSpec
 from magnumhub.domain.spec_file import load_site
 from magnumhub.kube.leftovers import is_left, volume_of
 
 EXAMPLE = load_site("deployments/example-site.yaml")
-EXTERNAL = EXAMPLE.model_copy(update={"network": EXAMPLE.network.model_copy(update={"load_balancers": "external"})})
+INSIDE_ONLY = EXAMPLE.model_copy(
+    update={"network": NetworkSpec.model_validate({"floating_ips": {"dask_gateway": "none"}})}
+)
 NOW = datetime(2026, 11, 25, 4, 0, tzinfo=UTC)
 UUID = "1b4d0f7e"
 USER = "magnumhub-check"
@@ -72,10 +75,11 @@ def judged(
     ("site", "seen", "level", "remedy"),
     [
         (EXAMPLE, address("jupyterhub", "p1"), None, ""),
-        (EXAMPLE, address("jupyterhub"), "Degraded", "`magnumhub provision iris-cam`"),
+        # the check of addresses tells it
+        (EXAMPLE, address("jupyterhub"), None, ""),
+        (EXAMPLE, address("dask_gateway"), None, ""),
+        (INSIDE_ONLY, address("dask_gateway"), "Degraded", "`openstack floating ip delete 192.0.2.9`"),
         (EXAMPLE, address("master"), "Degraded", "`magnumhub provision iris-cam`"),
-        (EXTERNAL, address("jupyterhub"), "Healthy", "`magnumhub provision iris-cam`"),
-        (EXTERNAL, address("master"), "Degraded", "`magnumhub provision iris-cam`"),
         (EXAMPLE, address("spare"), "Healthy", "`openstack floating ip delete 192.0.2.9`"),
         (EXAMPLE, address(None, None, FOR_SERVICE), "Degraded", "`openstack floating ip delete 192.0.2.9`"),
         (EXAMPLE, address(None, "p1", FOR_SERVICE), None, ""),

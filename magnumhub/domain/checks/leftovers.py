@@ -18,6 +18,7 @@ from magnumhub.domain.findings import Category, Finding, Level
 from magnumhub.domain.needs import our_clusters
 from magnumhub.domain.results import Result
 from magnumhub.domain.spec import Site
+from magnumhub.domain.wiring import public_services
 
 CHECK = "leftovers"
 
@@ -127,6 +128,7 @@ def told_leftovers(cloud: CloudLeftovers | None, kube: KubeLeftovers | None) -> 
 
 
 def _addresses(site: Site, cloud: CloudLeftovers) -> Iterator[Finding]:
+    """Those that serve nothing; that users do not get through to the one they have is for the check of addresses."""
     addresses = cloud.addresses or ()
     serving = {address.role: address.address for address in addresses if address.site and address.port_id}
     for address in addresses:
@@ -142,11 +144,9 @@ def _addresses(site: Site, cloud: CloudLeftovers) -> Iterator[Finding]:
             yield _finding("Degraded", summary, f"Give it back: {release}.")
         elif address.role in serving:
             yield _finding("Degraded", f"{marked}: {serving[address.role]} does", f"Give it back: {release}.")
-        else:
-            # A cluster with a controller of its own may lead to an address in a way that Neutron does not show.
-            is_shown = address.role == "master" or site.network.load_balancers == "auto"
+        elif address.role not in public_services(site):
             remedy = f"`magnumhub provision {site.name}` puts it where it belongs; if nobody needs it: {release}."
-            yield _finding("Degraded" if is_shown else "Healthy", marked, remedy)
+            yield _finding("Degraded", marked, remedy)
 
 
 def _clusters(cloud: CloudLeftovers) -> Iterator[Finding]:
