@@ -14,6 +14,7 @@ from prefect import task
 from blocks.cloud import cloud_of
 from magnumhub.domain.checking import Checking, run_check, skipped
 from magnumhub.domain.checks.addresses import AddressSeen, judge_address
+from magnumhub.domain.checks.capacity import is_autoscaling
 from magnumhub.domain.checks.expiry import Expiry, judge_expiry, told_expiry
 from magnumhub.domain.checks.kubernetes import judge_cluster, judge_nodes, nodes_line
 from magnumhub.domain.checks.leftovers import judge_leftovers, told_leftovers
@@ -30,7 +31,7 @@ from magnumhub.kube.leftovers import observe_kube_leftovers
 from magnumhub.kube.readiness import kubernetes_version, nodes
 from magnumhub.kube.releases import installed_releases
 from magnumhub.kube.services import observe_address
-from magnumhub.kube.workloads import observe_workloads
+from magnumhub.kube.workloads import NODE_COMES_WITHIN, WAITING_FOR, observe_workloads
 from magnumhub.openstack.expiry import observe_cluster_ca, observe_credential
 from magnumhub.openstack.leftovers import observe_cloud_leftovers
 from magnumhub.openstack.survey import survey_quotas
@@ -106,16 +107,21 @@ def check_workloads(site: Site, place: Place | None, before: Memory | None) -> C
 
     if place is None:
         return skipped("workloads", NO_KUBERNETES)
+    patience = NODE_COMES_WITHIN if is_autoscaling(place.magnum_cluster.labels) else WAITING_FOR
 
     def look(check: Checking) -> None:
-        check.facts["restarts"] = {}
+        restarts: dict[str, int] = {}
         with _inside(site, place, report) as there:
             for part, needed in DEPLOYMENTS.items():
                 namespace = getattr(site, part).namespace
                 selector = f"{RELEASE_LABELS[part]}={RELEASES[part]}"
-                seen = observe_workloads(there.kube, part, namespace, selector=selector, needed=needed)
-                check.facts["restarts"] |= seen.restarts
+                seen = observe_workloads(
+                    there.kube, part, namespace, selector=selector, needed=needed, waiting_for=patience
+                )
+                restarts |= seen.restarts
                 check.findings += judge_workloads(seen, before=before.restarts if before else None)
+        # Only now: a look that was cut short must not forget what an earlier check saw.
+        check.facts["restarts"] = restarts
         check.summary = f"{', '.join(name for names in DEPLOYMENTS.values() for name in names)} are available"
 
     with stage("check workloads") as report:

@@ -99,10 +99,20 @@ class TestWorkloads:
         assert judge_workloads(workloads(), before={}) == []
 
     def test_one_that_does_not_serve_says_why(self) -> None:
-        seen = workloads(gaps=("hub: 0 of 1 available",), why="hub-1: hub ended 4 times (Error, exit code 1)\n    boom")
+        seen = workloads(down=("hub: 0 of 1 available",), why="hub-1: hub ended 4 times (Error, exit code 1)\n    boom")
         [finding] = judge_workloads(seen, before=None)
         assert told([finding]) == [("Unhealthy", "workload", "jupyterhub")]
         assert finding.summary == ("jhub: hub: 0 of 1 available: hub-1: hub ended 4 times (Error, exit code 1) | boom")
+
+    def test_one_that_serves_with_less_than_it_should_is_degraded(self) -> None:
+        seen = workloads(short=("user-scheduler: 1 of 2 available",), why="user-scheduler-2: no node for it")
+        [finding] = judge_workloads(seen, before=None)
+        assert told([finding]) == [("Degraded", "workload", "jupyterhub")]
+        assert finding.summary == "jhub: user-scheduler: 1 of 2 available: user-scheduler-2: no node for it"
+        seen = workloads(down=("hub: scaled to 0",), short=("user-scheduler: 1 of 2 available",))
+        [finding] = judge_workloads(seen, before=None)
+        assert finding.level == "Unhealthy"
+        assert finding.summary == "jhub: hub: scaled to 0; user-scheduler: 1 of 2 available"
 
     def test_restarts_count_from_the_last_check(self) -> None:
         now = {"jhub/hub-1/hub": 5, "jhub/proxy-1/chp": 2}
@@ -120,9 +130,15 @@ class TestWorkloads:
         assert told([finding]) == [("Degraded", "capacity", "jupyterhub")]
         assert "1 pods wait in jhub: jupyter-ann" in finding.summary
 
+    def test_workers_that_wait_for_room_are_a_remark(self) -> None:
+        seen = workloads(part="dask_gateway", namespace="dask-gateway", workers=("dask-worker-1: no node for it",) * 4)
+        [finding] = judge_workloads(seen, before=None)
+        assert told([finding]) == [("Healthy", "capacity", "dask_gateway")]
+        assert finding.summary.startswith("4 Dask workers wait in dask-gateway: dask-worker-1: no node for it; ")
 
-def deployment(name: str, *, replicas: int = 1, available: int = 1) -> dict[str, Any]:
-    status = {"observedGeneration": 1, "updatedReplicas": 1, "replicas": 1, "availableReplicas": available}
+
+def deployment(name: str, *, replicas: int = 1, there: int = 1, available: int = 1) -> dict[str, Any]:
+    status = {"observedGeneration": 1, "updatedReplicas": there, "replicas": there, "availableReplicas": available}
     return {"metadata": {"name": name, "generation": 1}, "spec": {"replicas": replicas}, "status": status}
 
 
@@ -140,12 +156,30 @@ def pod(name: str, *, restarts: int = 0, made: str = "2026-11-25T04:00:00Z", **l
 
 class TestWhatIsSeenOfWorkloads:
     def test_missing_scaled_down_and_unavailable(self) -> None:
-        there = [deployment("proxy", replicas=0), deployment("hub", available=0), deployment("autohttps")]
-        assert list(gaps_of(there, ("hub", "proxy", "user-scheduler"))) == [
-            "user-scheduler: there is no such Deployment",
-            "proxy: scaled to 0",
-            "hub: 0 of 1 available",
+        there = [
+            deployment("proxy", replicas=0, there=0, available=0),
+            deployment("hub", available=0),
+            deployment("autohttps"),
         ]
+        assert gaps_of(there, ("hub", "proxy", "api")) == (
+            ["api: there is no such Deployment", "proxy: scaled to 0", "hub: 0 of 1 available"],
+            [],
+        )
+        assert gaps_of([deployment("user-scheduler", available=0), {**deployment("hub"), "status": {}}], ()) == (
+            ["user-scheduler: 0 of 1 available", "hub: not looked at yet"],
+            [],
+        )
+
+    def test_what_serves_all_the_same(self) -> None:
+        there = [
+            deployment("user-scheduler", replicas=2, there=2),
+            deployment("hub", there=2, available=2),
+            deployment("extra", replicas=0, there=0, available=0),
+        ]
+        assert gaps_of(there, ("hub",)) == (
+            [],
+            ["user-scheduler: 1 of 2 available", "hub: rolling out", "extra: scaled to 0"],
+        )
 
     def test_restarts_of_notebooks_are_their_users_affair(self) -> None:
         pods = [
@@ -160,9 +194,16 @@ class TestWhatIsSeenOfWorkloads:
             pod("jupyter-ann"),
             pod("jupyter-bob", made="2026-11-25T04:09:00Z"),
             pod("user-placeholder-0", component="user-placeholder"),
+            pod("dask-worker-1", **{"app.kubernetes.io/component": "dask-worker"}),
+            pod("dask-scheduler-1", **{"app.kubernetes.io/component": "dask-scheduler"}),
         ]
         before = datetime(2026, 11, 25, 4, 5, tzinfo=UTC)
-        assert list(waiting_of(pods, [], before)) == ["jupyter-ann: no node for it: 0/2 nodes are available"]
+        waiting, workers = waiting_of(pods, [], before)
+        assert waiting == [
+            "jupyter-ann: no node for it: 0/2 nodes are available",
+            "dask-scheduler-1: no node for it: 0/2 nodes are available",
+        ]
+        assert workers == ["dask-worker-1: no node for it: 0/2 nodes are available"]
 
 
 def address(**different: Any) -> AddressSeen:

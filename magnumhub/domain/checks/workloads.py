@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from pydantic import Field
 
-from magnumhub.domain.findings import Category, Finding
+from magnumhub.domain.findings import Category, Finding, Level
 from magnumhub.domain.results import Part, Result
 from magnumhub.domain.wiring import GATEWAY_RELEASE
 
@@ -23,33 +23,36 @@ RESTARTS_MANY = 3
 class WorkloadsSeen(Result):
     """The pods of one release, and those that wait in its namespace.
 
-    gaps: what each Deployment lacks, in words; empty when all are available. why: pod by pod, in Kubernetes' words.
-    restarts: so far, by `namespace/pod/container`. waiting: pods that have been Pending for long, each with its reason.
+    down: Deployments that serve nobody, and what they lack, in words. short: those that lack something and serve.
+    why: pod by pod, in Kubernetes' words. restarts: so far, by `namespace/pod/container`.
+    waiting: pods that have been Pending for long, each with its reason. workers: those of them that are Dask's workers.
     """
 
     part: Part
     namespace: str
-    gaps: tuple[str, ...] = ()
+    down: tuple[str, ...] = ()
+    short: tuple[str, ...] = ()
     why: str = ""
     restarts: dict[str, int] = Field(default_factory=dict)
     waiting: tuple[str, ...] = ()
+    workers: tuple[str, ...] = ()
 
 
 def judge_workloads(seen: WorkloadsSeen, *, before: Mapping[str, int] | None) -> list[Finding]:
-    """Unhealthy where a Deployment does not serve, Degraded for pods that restart again and again or find no room.
+    """Unhealthy where a Deployment serves nobody; Degraded where one lacks something, or pods restart or find no room.
 
     Args:
         before: the restarts that the last check saw; None: there was none to compare with.
     """
     findings = []
-    if seen.gaps:
+    if gaps := (*seen.down, *seen.short):
         why = f": {_one_line(seen.why)}" if seen.why else ""
         findings.append(
             Finding(
                 check="workloads",
-                level="Unhealthy",
+                level="Unhealthy" if seen.down else "Degraded",
                 category=Category.WORKLOAD,
-                summary=f"{seen.namespace}: {'; '.join(seen.gaps)}{why}",
+                summary=f"{seen.namespace}: {'; '.join(gaps)}{why}",
                 remedy=f"kubectl get pods -n {seen.namespace} and the log of the pod named here tell more; a Deployment"
                 " that was scaled down is scaled up again with kubectl scale.",
                 about=seen.part,
@@ -79,19 +82,22 @@ def _restarted(seen: WorkloadsSeen, before: Mapping[str, int] | None) -> list[Fi
     ]
 
 
-def _waiting(seen: WorkloadsSeen) -> list[Finding]:
-    if not seen.waiting:
-        return []
-    return [
-        Finding(
-            check="workloads",
-            level="Degraded",
-            category=Category.CAPACITY,
-            summary=f"{len(seen.waiting)} pods wait in {seen.namespace}: {'; '.join(seen.waiting[:3])}",
-            remedy="Their events say what they wait for: add nodes, or stop what is not used.",
-            about=seen.part,
-        )
-    ]
+def _waiting(seen: WorkloadsSeen) -> Iterator[Finding]:
+    """Dask clusters compute with the workers that they got, and adaptive ones ask for more than fit: a remark."""
+    waits: tuple[tuple[Level, str, tuple[str, ...]], ...] = (
+        ("Degraded", "pods", seen.waiting),
+        ("Healthy", "Dask workers", seen.workers),
+    )
+    for level, what, pods in waits:
+        if pods:
+            yield Finding(
+                check="workloads",
+                level=level,
+                category=Category.CAPACITY,
+                summary=f"{len(pods)} {what} wait in {seen.namespace}: {'; '.join(pods[:3])}",
+                remedy="Their events say what they wait for: add nodes, or stop what is not used.",
+                about=seen.part,
+            )
 
 
 def _one_line(text: str) -> str:
