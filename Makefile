@@ -6,7 +6,7 @@ UV_VERSION := 0.13.9
 LOCK_OPTIONS := -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help install images demo test test-contract test-real test-charts test-matrix bench lint lock clean
+.PHONY: help install images demo test test-contract test-real test-charts test-matrix soak bench lint lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ test-real: install ## the whole runbook on real services: MAGNUMHUB_TEST_CLOUD i
 
 test-matrix: ## kills, faults, repeats; PART=provision or PART=check runs one part
 	$(BIN)/pytest -n 2 --dist loadfile tests/matrix $(if $(PART),-k $(PART))
+
+soak: ## 100 checks in a row in one process, its memory measured
+	MAGNUMHUB_TEST_CHECKS=100 $(BIN)/pytest -s tests/matrix/test_check_repeats.py
 
 test-charts: install ## real charts: MAGNUMHUB_TEST_CHARTS is a folder of archives, MAGNUMHUB_TEST_KUBECONFIG leads to an API
 	$(BIN)/pytest -rs tests/charts

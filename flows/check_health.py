@@ -23,12 +23,15 @@ from tasks.checks import (
     check_releases,
     check_workloads,
 )
+from tasks.endpoints import find_endpoints
 from tasks.find import find_site, within_reach
 from tasks.history import recall
 from tasks.notify import announce
+from tasks.progress import hiding
 from tasks.report import publish
+from tasks.secrets import secrets_of
 from tasks.sites import SiteName
-from tasks.users import check_users, find_endpoints, holding_if_reached
+from tasks.users import check_users, holding_if_reached
 
 
 @flow(name="check_health", flow_run_name="check_health {site}")
@@ -42,20 +45,22 @@ def check_health(site: SiteName) -> Health | State[Health]:
         site: the site's name in deployments/sites, or the path of its file.
     """
     spec, started_at = load_site(site), datetime.now(UTC)
-    history = recall(spec.name)
+    recalled = recall(spec.name)
+    history = recalled or []
     before = history[0].memory if history else None
-    found = find_site(spec)
-    kubernetes = check_kubernetes(spec, found)
-    place = within_reach(found, kubernetes)
     try:
-        with holding_if_reached(spec, place):
+        found = find_site(spec)
+        kubernetes = check_kubernetes(spec, found)
+        place = within_reach(found, kubernetes)
+        secrets = secrets_of(spec, place)
+        with hiding(secrets), holding_if_reached(spec, place):
             where = find_endpoints(spec, place, before)
             releases = check_releases(spec, place)
             side_by_side = [
                 check_workloads.submit(spec, place, before),
                 check_addresses.submit(spec, place),
-                check_hub.submit(spec, where.jupyterhub, releases.facts.get("jupyterhub")),
-                check_gateway.submit(spec, where.dask_gateway, releases.facts.get("dask_gateway")),
+                check_hub.submit(spec, where, releases.facts.get("jupyterhub")),
+                check_gateway.submit(spec, where, releases.facts.get("dask_gateway")),
                 check_expiry.submit(spec, found, where.jupyterhub),
                 check_quota.submit(spec),
                 check_leftovers.submit(spec, place, started_at),
@@ -72,8 +77,9 @@ def check_health(site: SiteName) -> Health | State[Health]:
         users=users,
         endpoints=where.model_dump(include={"jupyterhub", "dask_gateway"}),
         history=history,
+        secrets=secrets,
     )
-    publish(record, history)
-    if decision.event:
+    publish(record, recalled)
+    if decision.event and recalled is not None:
         announce(decision.event, record.health)
     return ended_health(record.health)

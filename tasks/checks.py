@@ -5,14 +5,14 @@ A check that needs Kubernetes is Skipped when Kubernetes does not answer: that i
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from prefect import task
 
-from blocks.cloud import cloud_of
-from magnumhub.domain.checking import Checking, run_check, skipped
+from blocks.cloud import Cloud, cloud_of
+from magnumhub.domain.checking import Checking, checked, run_check, skipped
 from magnumhub.domain.checks.addresses import AddressSeen, judge_address
 from magnumhub.domain.checks.capacity import is_autoscaling
 from magnumhub.domain.checks.expiry import Expiry, judge_expiry, told_expiry
@@ -21,8 +21,9 @@ from magnumhub.domain.checks.leftovers import judge_leftovers, told_leftovers
 from magnumhub.domain.checks.quota import judge_quotas, told_quotas
 from magnumhub.domain.checks.releases import judge_releases, releases_of
 from magnumhub.domain.checks.workloads import DEPLOYMENTS, judge_workloads
-from magnumhub.domain.errors import MagnumhubError
-from magnumhub.domain.health import Checked
+from magnumhub.domain.errors import AuthenticationError, MagnumhubError
+from magnumhub.domain.findings import Category, Finding
+from magnumhub.domain.health import GATEWAY_INSIDE, Checked
 from magnumhub.domain.history import Memory
 from magnumhub.domain.results import Part, Release, Report
 from magnumhub.domain.spec import Site
@@ -36,23 +37,19 @@ from magnumhub.openstack.expiry import observe_cluster_ca, observe_credential
 from magnumhub.openstack.leftovers import observe_cloud_leftovers
 from magnumhub.openstack.survey import survey_quotas
 from magnumhub.remote.reachability import closed_ports
-from magnumhub.remote.session import Reached
 from magnumhub.remote.tls import observe_api_certificate, observe_hub_certificate
 from magnumhub.services.front import look_at_gateway, look_at_hub
-from tasks.access import reached
-from tasks.find import Found, Place
+from tasks.endpoints import Where
+from tasks.find import Found, Place, inside
 from tasks.policy import OBSERVE
 from tasks.progress import stage
 from tasks.releases import RELEASE_LABELS
 
 _LIMIT_S = 60.0
-_KUBERNETES_S = 30.0
+_KUBERNETES_S = 60.0
 _FRONT_S = 10.0
 _PROBE_S = 5.0
-# For ssh, and for one answer of the API: a check that is made every night is tried once more, and waits no longer.
-_PATIENCE_S = 20.0
 NO_KUBERNETES = "Kubernetes does not answer"
-_GATEWAY_INSIDE = "the gateway has no public address; notebooks reach it inside the cluster"
 
 
 @task(name="check kubernetes", **OBSERVE)
@@ -63,7 +60,7 @@ def check_kubernetes(site: Site, found: Found) -> Checked:
     """
 
     def look(check: Checking) -> None:
-        with _inside(site, place, report) as there:
+        with inside(site, place, report) as there:
             version = check.facts["version"] = kubernetes_version(there.kube)
             seen = nodes(there.kube)
         check.summary = f"Kubernetes {version}, {nodes_line(seen, place.magnum_cluster.node_count)}"
@@ -88,7 +85,7 @@ def check_releases(site: Site, place: Place | None) -> Checked:
         return skipped("releases", NO_KUBERNETES)
 
     def look(check: Checking) -> None:
-        with _inside(site, place, report) as there:
+        with inside(site, place, report) as there:
             releases = releases_of(site, installed_releases(there.kube))
         check.facts |= {str(part): release for part, release in releases.items()}
         check.summary = ", ".join(f"{r.name} {r.version} revision {r.revision}" for r in releases.values())
@@ -111,7 +108,7 @@ def check_workloads(site: Site, place: Place | None, before: Memory | None) -> C
 
     def look(check: Checking) -> None:
         restarts: dict[str, int] = {}
-        with _inside(site, place, report) as there:
+        with inside(site, place, report) as there:
             for part, needed in DEPLOYMENTS.items():
                 namespace = getattr(site, part).namespace
                 selector = f"{RELEASE_LABELS[part]}={RELEASES[part]}"
@@ -139,7 +136,7 @@ def check_addresses(site: Site, place: Place | None) -> Checked:
         return skipped("addresses", NO_KUBERNETES)
 
     def look(check: Checking) -> None:
-        with _inside(site, place, report) as there:
+        with inside(site, place, report) as there:
             seen = [
                 observe_address(there.kube, part, service, place.addresses.get(part))
                 for part, service in public_services(site).items()
@@ -154,33 +151,35 @@ def check_addresses(site: Site, place: Place | None) -> Checked:
 
 
 @task(name="check hub", **OBSERVE)
-def check_hub(site: Site, hub_url: str | None, release: Release | None) -> Checked:
+def check_hub(site: Site, where: Where, release: Release | None) -> Checked:
     """The hub answers at its address, in the version that was installed, with the right login; the fact is `version`.
 
     Safe to repeat: reads only.
     """
 
     def look(check: Checking) -> None:
-        look_at_hub(check, site, hub_url or "", release, patience_s=_FRONT_S, report=report)
+        look_at_hub(check, site, where.jupyterhub or "", release, patience_s=_FRONT_S, report=report)
 
-    if hub_url is None:
-        return skipped("hub", "its address is not known")
+    if where.jupyterhub is None:
+        return _without_address("hub", "jupyterhub", where.unknown)
     with stage("check hub") as report:
         return _about("jupyterhub", run_check("hub", look, limit_s=_LIMIT_S, report=report))
 
 
 @task(name="check gateway", **OBSERVE)
-def check_gateway(site: Site, gateway_url: str | None, release: Release | None) -> Checked:
+def check_gateway(site: Site, where: Where, release: Release | None) -> Checked:
     """The gateway answers at its address, in the version that was installed; the fact is `version`.
 
     Safe to repeat: reads only.
     """
 
     def look(check: Checking) -> None:
-        look_at_gateway(check, site, gateway_url or "", release, patience_s=_FRONT_S, report=report)
+        look_at_gateway(check, site, where.dask_gateway or "", release, patience_s=_FRONT_S, report=report)
 
-    if gateway_url is None:
-        return skipped("gateway", _GATEWAY_INSIDE if is_inside_only(site) else "its address is not known")
+    if is_inside_only(site):
+        return skipped("gateway", GATEWAY_INSIDE)
+    if where.dask_gateway is None:
+        return _without_address("gateway", "dask_gateway", where.unknown)
     with stage("check gateway") as report:
         return _about("dask_gateway", run_check("gateway", look, limit_s=_LIMIT_S, report=report))
 
@@ -195,7 +194,7 @@ def check_expiry(site: Site, found: Found, hub_url: str | None) -> Checked:
     def look(check: Checking) -> None:
         now = datetime.now(UTC)
         with cloud_of(site) as cloud:
-            seen = [observe_credential(cloud.connection)]
+            seen = [_credential_expiry(cloud)]
             if found.place is not None:
                 seen += _cluster_expiries(site, found.place, cloud.magnum, report)
         if hub_url is not None and (certificate := observe_hub_certificate(site, hub_url, timeout_s=_PROBE_S)):
@@ -205,7 +204,7 @@ def check_expiry(site: Site, found: Found, hub_url: str | None) -> Checked:
         check.summary = told_expiry(seen, now=now)
 
     with stage("check expiry") as report:
-        return run_check("expiry", look, limit_s=_LIMIT_S, report=report)
+        return run_check("expiry", look, limit_s=_LIMIT_S, unseen="Degraded", report=report)
 
 
 @task(name="check quota", **OBSERVE)
@@ -222,7 +221,7 @@ def check_quota(site: Site) -> Checked:
         check.summary = told_quotas(seen)
 
     with stage("check quota") as report:
-        return run_check("quota", look, limit_s=_LIMIT_S, report=report)
+        return run_check("quota", look, limit_s=_LIMIT_S, unseen="Degraded", report=report)
 
 
 @task(name="check leftovers", **OBSERVE)
@@ -237,20 +236,30 @@ def check_leftovers(site: Site, place: Place | None, started_at: datetime) -> Ch
         return skipped("leftovers", NO_KUBERNETES)
 
     def look(check: Checking) -> None:
-        outside = inside = None
+        outside = within = None
         with suppress(MagnumhubError), cloud_of(site) as cloud:
             outside = observe_cloud_leftovers(
                 cloud.connection, cloud.magnum, site=site.name, cluster_uuid=place.magnum_cluster.uuid
             )
-        with suppress(MagnumhubError), _inside(site, place, report) as there:
-            inside = observe_kube_leftovers(
+        with suppress(MagnumhubError), inside(site, place, report) as there:
+            within = observe_kube_leftovers(
                 there.kube, hub_namespace=site.jupyterhub.namespace, gateway_namespace=site.dask_gateway.namespace
             )
-        check.findings += judge_leftovers(site, outside, inside, user=CHECK_USER, before=started_at)
-        check.summary = told_leftovers(outside, inside)
+        check.findings += judge_leftovers(site, outside, within, user=CHECK_USER, before=started_at)
+        check.summary = told_leftovers(outside, within)
 
     with stage("check leftovers") as report:
-        return run_check("leftovers", look, limit_s=_LIMIT_S, report=report)
+        return run_check("leftovers", look, limit_s=_LIMIT_S, unseen="Degraded", report=report)
+
+
+def _credential_expiry(cloud: Cloud) -> Expiry:
+    """Of the credential; that it is not accepted is a finding, that it cannot be looked at hides nothing else."""
+    try:
+        return observe_credential(cloud.connection)
+    except AuthenticationError:
+        raise
+    except MagnumhubError as error:
+        return Expiry(what="application_credential", unknown=error.message)
 
 
 def _cluster_expiries(site: Site, place: Place, magnum: Any, report: Report) -> list[Expiry]:
@@ -261,21 +270,32 @@ def _cluster_expiries(site: Site, place: Place, magnum: Any, report: Report) -> 
     except MagnumhubError as error:
         seen.append(Expiry(what="cluster_ca", unknown=error.message))
     try:
-        with _inside(site, place, report) as there:
+        with inside(site, place, report) as there:
             seen.append(observe_api_certificate(there, timeout_s=_PROBE_S))
     except MagnumhubError as error:
         seen.append(Expiry(what="kubernetes_api", unknown=error.message))
     return seen
 
 
-def _inside(site: Site, place: Place, report: Report) -> AbstractContextManager[Reached]:
-    return reached(site, place.magnum_cluster, place.way, report, patience_s=_PATIENCE_S)
-
-
 def _closed(address: AddressSeen) -> dict[int, str]:
     if address.users is None or not address.shown:
         return {}
     return closed_ports(address.users, address.ports.values(), timeout_s=_PROBE_S)
+
+
+def _without_address(name: str, part: Part, why: str) -> Checked:
+    """What could not be asked is not known to be well, unless another check says already why it is not."""
+    if not why:
+        return skipped(name, "its address is not known")
+    finding = Finding(
+        check=name,
+        level="Unknown",
+        category=Category.ADDRESS,
+        summary=f"where to ask the {name} is not known: {why}",
+        remedy="Check again; what stays so is told by the checks of Kubernetes and of the addresses.",
+        about=part,
+    )
+    return checked(name, [finding], duration_s=0, summary="")
 
 
 def _about(part: Part, seen: Checked) -> Checked:

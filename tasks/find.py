@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 from prefect import task
 from pydantic import Field
 
 from blocks.cloud import cloud_of
 from magnumhub.domain.checking import Checking, run_check
+from magnumhub.domain.errors import BusyError
 from magnumhub.domain.findings import Category, Finding
 from magnumhub.domain.health import Checked
-from magnumhub.domain.results import FloatingIP, MagnumCluster, Result
+from magnumhub.domain.results import FloatingIP, MagnumCluster, Report, Result
 from magnumhub.domain.spec import Site
 from magnumhub.openstack import clusters, floating_ips
 from magnumhub.remote.access import access_for
-from tasks.access import Way
+from magnumhub.remote.session import Reached
+from tasks.access import Way, reached
 from tasks.policy import OBSERVE
 from tasks.progress import stage
 
 _LIMIT_S = 60.0
+PATIENCE_S = 20.0
+"""For ssh, and for one answer of the API."""
+
+
+_COMING_OR_GOING = ("CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
 
 
 class Place(Result):
@@ -40,11 +49,19 @@ def within_reach(found: Found, kubernetes: Checked) -> Place | None:
     return found.place if "version" in kubernetes.facts else None
 
 
+def inside(site: Site, place: Place, report: Report) -> AbstractContextManager[Reached]:
+    """The way into the site's cluster, with the patience of a check: what fails is tried once more, and no longer."""
+    return reached(site, place.magnum_cluster, place.way, report, patience_s=PATIENCE_S)
+
+
 @task(name="find site", **OBSERVE)
 def find_site(site: Site) -> Found:
     """Ask the cloud for the site's cluster, its first master and its addresses.
 
     Safe to repeat: reads only; a master without an address is not given one.
+
+    Raises:
+        BusyError: the cluster is just being made or deleted; whoever does that will say how it ends.
     """
     places: list[Place] = []
 
@@ -57,6 +74,8 @@ def find_site(site: Site) -> Found:
 
     with stage("site") as report:
         seen = run_check("kubernetes", look, limit_s=_LIMIT_S, report=report)
+    if places and places[-1].magnum_cluster.status in _COMING_OR_GOING:
+        raise BusyError(f"Magnum says {places[-1].magnum_cluster.status} of cluster {site.name}")
     return Found(place=places[-1]) if places else Found(problem=seen)
 
 

@@ -53,11 +53,14 @@ _held: dict[str, SiteLease] = {}
 
 
 @contextmanager
-def holding_site(site: Site, magnum_cluster: MagnumCluster, way: Way, *, wait_s: float | None = None) -> Iterator[None]:
+def holding_site(
+    site: Site, magnum_cluster: MagnumCluster, way: Way, *, wait_s: float | None = None, patience_s: float | None = None
+) -> Iterator[None]:
     """One run of a site at a time, across machines: hold its Lease while the block runs.
 
     Args:
         wait_s: longest wait for another run; None: as long as a release may take.
+        patience_s: as for `reached`.
 
     Raises:
         BusyError: another run holds it and did not end; says which host and process.
@@ -65,7 +68,7 @@ def holding_site(site: Site, magnum_cluster: MagnumCluster, way: Way, *, wait_s:
     limit_s = site.limits_s.release if wait_s is None else wait_s
     with ExitStack() as held:
         with stage("lease") as report:
-            there = held.enter_context(reached(site, magnum_cluster, way, report))
+            there = held.enter_context(reached(site, magnum_cluster, way, report, patience_s=patience_s))
             lease = held.enter_context(site_lease(there.kube, site.name, wait_s=limit_s, report=report))
         _held[site.name] = lease
         held.callback(_held.pop, site.name, None)

@@ -8,12 +8,13 @@ terminal, the list of stages in the final document. Listeners live in the proces
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from magnumhub.domain.errors import MagnumhubError, WaitingError
+from magnumhub.domain.redaction import redact
 from magnumhub.domain.results import Action, StageRecord
 
 LOG_EVERY_S = 15.0
@@ -33,6 +34,18 @@ class StageEvent:
 
 Listener = Callable[[StageEvent], None]
 _listeners: list[Listener] = []
+_hidden: list[tuple[str, ...]] = []
+
+
+@contextmanager
+def hiding(secrets: Iterable[str]) -> Iterator[None]:
+    """Let no stage of this process say any of these secrets while the block runs: stages quote what services say."""
+    known = tuple(secrets)
+    _hidden.append(known)
+    try:
+        yield
+    finally:
+        _hidden.remove(known)
 
 
 @contextmanager
@@ -99,8 +112,13 @@ def stage(name: str) -> Iterator[Stage]:
 
 
 def _publish(event: StageEvent) -> None:
+    event = replace(event, text=_without_secrets(event.text))
     for listener in tuple(_listeners):
         listener(event)
+
+
+def _without_secrets(text: str) -> str:
+    return redact(text, (secret for secrets in tuple(_hidden) for secret in secrets))
 
 
 def _log(text: str) -> None:
@@ -109,6 +127,6 @@ def _log(text: str) -> None:
     from prefect.logging import get_run_logger
 
     try:
-        get_run_logger().info(text)
+        get_run_logger().info(_without_secrets(text))
     except MissingContextError:  # a task's function called by itself, as in a notebook: there is no run to log to
         return

@@ -1,4 +1,4 @@
-"""The site as a user meets it: where it is, and whether a notebook computes."""
+"""The site as a user meets it, held while it is checked: nobody changes it, and a notebook computes."""
 
 from __future__ import annotations
 
@@ -6,27 +6,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from prefect import task
-from pydantic import Field
 
+from magnumhub.domain.checking import Checking, look_once
 from magnumhub.domain.errors import BusyError, MagnumhubError
 from magnumhub.domain.health import Checked, UserChecks
-from magnumhub.domain.history import Memory, Record, versions_before
-from magnumhub.domain.results import Result
+from magnumhub.domain.history import Record, versions_before
 from magnumhub.domain.spec import Site
-from magnumhub.domain.wiring import endpoints, public_services
 from magnumhub.kube.lease import LEASE_S
-from magnumhub.kube.services import observe_address
 from magnumhub.services.users import Front, Inside, check_as_user_twice, nobody_checked
-from tasks.access import reached
 from tasks.checks import NO_KUBERNETES
-from tasks.find import Place
+from tasks.endpoints import Where
+from tasks.find import PATIENCE_S, Place, inside
 from tasks.kubernetes import holding_site
 from tasks.policy import OBSERVE
 from tasks.progress import stage
 from tasks.verify import hub_access
-
-_PATIENCE_S = 20.0
-
 
 _BUSY_S = LEASE_S + 5.0
 """How long another run is waited for before the site is left alone: by then a dead one is known to be dead."""
@@ -42,7 +36,9 @@ def holding_if_reached(site: Site, place: Place | None) -> Iterator[None]:
     with ExitStack() as held:
         if place is not None:
             try:
-                held.enter_context(holding_site(site, place.magnum_cluster, place.way, wait_s=_BUSY_S))
+                held.enter_context(
+                    holding_site(site, place.magnum_cluster, place.way, wait_s=_BUSY_S, patience_s=PATIENCE_S)
+                )
             except BusyError:
                 raise
             except MagnumhubError as error:
@@ -50,43 +46,6 @@ def holding_if_reached(site: Site, place: Place | None) -> Iterator[None]:
                 with stage("lease") as report:
                     report.remark(f"the site could not be held: {error.message}")
         yield
-
-
-class Where(Result):
-    """Where users go: None where that is not known, or there is no such address. gateway_ports: by name."""
-
-    jupyterhub: str | None = None
-    dask_gateway: str | None = None
-    gateway_ports: dict[str, int] = Field(default_factory=dict)
-
-
-@task(name="find endpoints", **OBSERVE)
-def find_endpoints(site: Site, place: Place | None, before: Memory | None) -> Where:
-    """The URLs of hub and gateway: their ports as Kubernetes says them now, else as the last check saw them.
-
-    Safe to repeat: reads only.
-    """
-    known = before.endpoints if before else {}
-    remembered = Where(jupyterhub=known.get("jupyterhub"), dask_gateway=known.get("dask_gateway"))
-    if place is None:
-        return remembered
-    try:
-        return _where(site, place)
-    except MagnumhubError:
-        return remembered  # the checks of addresses and workloads say why
-
-
-def _where(site: Site, place: Place) -> Where:
-    with reached(site, place.magnum_cluster, place.way, lambda line: None, patience_s=_PATIENCE_S) as there:
-        seen = {
-            part: observe_address(there.kube, part, service, place.addresses.get(part))
-            for part, service in public_services(site).items()
-        }
-    ports: dict[str, dict[str, int]] = {"dask_gateway": {}, **{part: address.ports for part, address in seen.items()}}
-    if not ports["jupyterhub"]:
-        return Where()
-    urls = endpoints(site, {part: address.users for part, address in seen.items()}, ports)
-    return Where(**urls, gateway_ports=ports["dask_gateway"])
 
 
 @task(name="check as a user", **OBSERVE)
@@ -109,8 +68,19 @@ def check_users(
     if place is None:
         return nobody_checked(front, f"{NO_KUBERNETES}, and a notebook server could not be started")
     if front.hub_version is None:
-        return nobody_checked(front, "the hub does not answer")
-    with stage("check as a user") as report, reached(site, place.magnum_cluster, place.way, report) as there:
-        inside = Inside(there.kube, place.magnum_cluster.labels)
-        access = hub_access(site, there.kube)
-        return check_as_user_twice(site, front, access, inside=inside, before=versions_before(history), report=report)
+        return nobody_checked(front, "the hub does not answer, or could not be asked")
+    done: list[UserChecks] = []
+
+    def look(check: Checking) -> None:
+        with inside(site, place, report) as there:
+            access, cluster = hub_access(site, there.kube), Inside(there.kube, place.magnum_cluster.labels)
+            before = versions_before(history)
+            done.append(check_as_user_twice(site, front, access, inside=cluster, before=before, report=report))
+
+    with stage("check as a user") as report:
+        # In this thread, which signals reach; what it needs before anything is checked may fail as well.
+        failed = look_once("notebook", look)
+    if done:
+        return done[-1]
+    others = nobody_checked(front, "there was no notebook to use")
+    return others.model_copy(update={"checks": (failed, *others.checks[1:])})

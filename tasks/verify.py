@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect import task
 
 from blocks.secrets import resolve
+from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.health import Health
 from magnumhub.domain.results import Addresses, MagnumCluster, Result
 from magnumhub.domain.spec import DummyAuth, Site
@@ -75,9 +76,16 @@ def verify_site(
 
 
 def hub_access(site: Site, kube: Kube) -> HubAccess:
-    """How the check's own user comes in: by the form where the login is a dummy, else by the token of its service."""
+    """How the check's own user comes in: by the form where the login is a dummy, else by the token of its service.
+
+    Raises:
+        RefusedError: the password or the token is not where it should be; the hint says what puts it there.
+    """
     auth = site.jupyterhub.auth
     if isinstance(auth, DummyAuth):
         return HubAccess(user=CHECK_USER, password=resolve([auth.password])[str(auth.password)])
-    tokens = read_secret(kube, site.jupyterhub.namespace, TOKENS_SECRET) or {}
-    return HubAccess(user=CHECK_USER, service_token=tokens["check"])
+    token = (read_secret(kube, site.jupyterhub.namespace, TOKENS_SECRET) or {}).get("check")
+    if token is None:
+        where = f"{site.jupyterhub.namespace}/{TOKENS_SECRET}"
+        raise RefusedError(f"there is no token of the check in Secret {where}", f"magnumhub provision {site.name}")
+    return HubAccess(user=CHECK_USER, service_token=token)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict
 
+from magnumhub.domain.checking import concealed
 from magnumhub.domain.checks.causes import CAUSAL_ORDER, with_causes
 from magnumhub.domain.findings import Finding
 from magnumhub.domain.health import Check, Checked, Health, UserChecks, check_of, health_of
@@ -35,6 +36,7 @@ def conclude(
     users: UserChecks,
     endpoints: Mapping[str, str | None],
     history: Sequence[Record],
+    secrets: Sequence[str] = (),
 ) -> tuple[Record, Decision]:
     """The check's record, and whether people are to be told of it.
 
@@ -42,8 +44,9 @@ def conclude(
         checks, users: what was looked at.
         endpoints: where users go, by role.
         history: the site's earlier checks, newest first.
+        secrets: what must show nowhere, whoever quoted it.
     """
-    seen = [*checks, *users.checks]
+    seen = [concealed(found, secrets) for found in (*checks, *users.checks)]
     unsteady = tuple(found.check.name for found in seen if found.unsteady)
     later = [*judge_speed(users.benchmark, history), *judge_unsteady(unsteady, history)]
     ordered, findings = with_causes([_with(found, later) for found in seen])
@@ -62,7 +65,7 @@ def conclude(
         restarts=_restarts(checks, before),
         unsteady=unsteady,
         phases=users.phases,
-        endpoints=dict(endpoints),
+        endpoints={**before.endpoints, **{role: url for role, url in endpoints.items() if url}},
         alarm=decision.alarm,
     )
     return Record(health=health, memory=memory), decision

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ConfigDict, Field
@@ -49,6 +49,8 @@ class Benchmark(Result):
     origin: Origin = Field(alias="from")
 
 
+GATEWAY_INSIDE = "the gateway has no public address; notebooks reach it inside the cluster"
+
 USER_CHECKS = ("notebook", "dask_cluster", "versions", "benchmark")
 
 
@@ -90,10 +92,10 @@ def health_of(
     versions: Mapping[str, Mapping[str, str]],
     benchmark: Benchmark | None,
 ) -> Health:
-    """The document: the worst check's level is the site's, the worst finding comes first."""
+    """The document: the verdict over all checks, and the worst finding first."""
     return Health(
         site=site,
-        level=worst(check.level for check in checks),
+        level=verdict([check.level for check in checks]),
         started_at=started_at,
         duration_s=round(duration_s, 2),
         checks=tuple(checks),
@@ -101,6 +103,11 @@ def health_of(
         versions={component: dict(packages) for component, packages in versions.items()},
         benchmark=benchmark,
     )
+
+
+def verdict(levels: Collection[Level]) -> Level:
+    """The level of a site: the worst check's, but what could not be found out may hide more than a known flaw."""
+    return "Unknown" if "Unknown" in levels and "Unhealthy" not in levels else worst(levels)
 
 
 def check_of(name: str, findings: Iterable[Finding], *, duration_s: float, summary: str) -> Check:
@@ -114,11 +121,15 @@ def check_of(name: str, findings: Iterable[Finding], *, duration_s: float, summa
     )
 
 
-def finding_of(check: str, error: MagnumhubError) -> Finding:
-    """An error that ended a check, as a finding."""
+def finding_of(check: str, error: MagnumhubError, *, level: Level = "Unhealthy") -> Finding:
+    """An error that ended a check, as a finding.
+
+    Args:
+        level: how bad it is not to know; that nobody is let in is never less than Unhealthy.
+    """
     category = Category.SERVICE
     if isinstance(error, AuthenticationError):
-        category = Category.CREDENTIALS
+        category, level = Category.CREDENTIALS, "Unhealthy"
     elif check == "notebook" and isinstance(error, FailedError | DeadlineError):
         category = Category.WORKLOAD
     elif isinstance(error, RefusedError):
@@ -126,7 +137,7 @@ def finding_of(check: str, error: MagnumhubError) -> Finding:
     hint = error.hint.rstrip(".")
     end = "" if hint.endswith("?") else "."
     remedy = f"{hint[0].upper()}{hint[1:]}{end}" if hint else ""
-    return Finding(check=check, level="Unhealthy", category=category, summary=error.message, remedy=remedy)
+    return Finding(check=check, level=level, category=category, summary=error.message, remedy=remedy)
 
 
 def judge_release(check: str, version: str, release: Release | None) -> list[Finding]:

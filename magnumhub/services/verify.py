@@ -11,13 +11,11 @@ from datetime import UTC, datetime
 
 from magnumhub.domain.checking import Checking, look_once, skipped
 from magnumhub.domain.checks.causes import with_causes
-from magnumhub.domain.health import Checked, Health, UserChecks, health_of
+from magnumhub.domain.health import GATEWAY_INSIDE, Checked, Health, UserChecks, health_of
 from magnumhub.domain.results import Release, Report
 from magnumhub.domain.spec import Site
 from magnumhub.services.front import ANSWER_S, look_at_gateway, look_at_hub
 from magnumhub.services.users import Front, HubAccess, Inside, check_as_user, nobody_checked
-
-_GATEWAY_INSIDE = "the gateway has no public address; notebooks reach it inside the cluster"
 
 
 def verify(
@@ -55,7 +53,7 @@ def verify(
         look_at_gateway(check, site, gateway_url or "", release, patience_s=patience_s, report=report)
 
     seen = [_told(look_once("hub", hub), report)]
-    seen.append(_told(look_once("gateway", gateway), report) if gateway_url else skipped("gateway", _GATEWAY_INSIDE))
+    seen.append(_told(look_once("gateway", gateway), report) if gateway_url else skipped("gateway", GATEWAY_INSIDE))
     front = Front(
         hub_url=hub_url,
         hub_version=seen[0].facts.get("version"),

@@ -74,7 +74,7 @@ def test_a_release_explains_its_own_consequences_only() -> None:
         failing("workloads", Category.WORKLOAD, "dask_gateway"),
         failing("hub", Category.SERVICE, "jupyterhub"),
         failing("gateway", Category.SERVICE, "dask_gateway"),
-        failing("benchmark", Category.RESULT),
+        failing("benchmark", Category.SERVICE),
     )
     assert told(*checks) == ["workloads", "hub"]
 
@@ -83,6 +83,15 @@ def test_a_release_explains_its_own_consequences_only() -> None:
 def test_what_does_not_fail_explains_nothing(level: Level) -> None:
     checks = (failing("releases", Category.RELEASE, "jupyterhub", level), failing("hub", Category.SERVICE))
     assert told(*checks) == ["hub", "releases"]
+
+
+def test_what_was_measured_follows_from_nothing() -> None:
+    checks = (
+        failing("workloads", Category.WORKLOAD, "jupyterhub"),
+        failing("versions", Category.VERSIONS),
+        failing("benchmark", Category.RESULT),
+    )
+    assert told(*checks) == ["workloads", "versions", "benchmark"]
 
 
 def test_versions_explain_a_computation_that_dies() -> None:

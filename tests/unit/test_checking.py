@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from magnumhub.domain.checking import Checking, checked, look_once, may_pass, run_check, settled, skipped
+from magnumhub.domain.checking import Checking, checked, concealed, look_once, may_pass, run_check, settled, skipped
 from magnumhub.domain.errors import AuthenticationError, TransientError
 from magnumhub.domain.findings import Category, Finding, Level
 from magnumhub.domain.health import Checked
@@ -107,6 +107,29 @@ def test_down_twice_is_down() -> None:
 def test_a_second_try_that_could_not_be_made_is_no_success() -> None:
     found = settled(seen(finding(Category.WORKLOAD)), skipped("hub", "the hub does not answer"))
     assert (found.check.level, found.unsteady) == ("Skipped", False)
+
+
+def test_what_a_service_quoted_is_concealed() -> None:
+    quoted = Finding(
+        check="workloads",
+        level="Unhealthy",
+        category=Category.WORKLOAD,
+        summary="hub: ended 4 times | client_secret='s3cr3t-oidc'",
+        remedy="look for s3cr3t-oidc",
+    )
+    told = concealed(checked("workloads", [quoted], duration_s=1, summary=""), ["s3cr3t-oidc"])
+    assert "s3cr3t" not in told.model_dump_json()
+    assert told.findings[0].summary == told.check.summary == "hub: ended 4 times | client_secret='***'"
+
+
+def test_not_to_know_is_as_bad_as_the_check_says() -> None:
+    def look(check: Checking) -> None:
+        raise TransientError("Nova answered 503")
+
+    assert run_check("quota", look, limit_s=5, report=quiet, unseen="Degraded").check.level == "Degraded"
+    # Nobody is let in: that is never only a flaw.
+    refused = look_once("quota", lambda check: (_ for _ in ()).throw(AuthenticationError("401")), "Degraded")
+    assert refused.check.level == "Unhealthy"
 
 
 @pytest.mark.parametrize(

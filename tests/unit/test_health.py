@@ -13,6 +13,7 @@ from magnumhub.domain.errors import (
     RefusedError,
     TransientError,
 )
+from magnumhub.domain.findings import Level
 from magnumhub.domain.health import (
     Check,
     benchmark_of,
@@ -24,6 +25,7 @@ from magnumhub.domain.health import (
     noted,
     other_origin,
     tells_all,
+    verdict,
 )
 from magnumhub.domain.results import Release
 from tests.support.dask_outcomes import IMAGE, failed, outcome, seen
@@ -151,3 +153,16 @@ def test_the_document_has_the_shape_that_others_rely_on() -> None:
 
 def test_without_a_result_there_are_no_numbers() -> None:
     assert benchmark_of(outcome(mean=None, failed=failed("compute"))) is None
+
+
+@pytest.mark.parametrize(
+    ("levels", "level"),
+    [
+        (["Healthy", "Skipped"], "Healthy"),
+        (["Healthy", "Degraded"], "Degraded"),
+        (["Unknown", "Degraded"], "Unknown"),
+        (["Unknown", "Unhealthy"], "Unhealthy"),
+    ],
+)
+def test_what_could_not_be_found_out_is_no_known_flaw(levels: list[Level], level: Level) -> None:
+    assert verdict(levels) == level

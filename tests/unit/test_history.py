@@ -66,6 +66,12 @@ def test_three_times_the_median_is_slow(compute_s: float, slow: bool) -> None:
     assert [(f.check, f.level, f.category) for f in found] == [("benchmark", "Degraded", "speed")] * slow
 
 
+@pytest.mark.parametrize(("compute_s", "slow"), [(3.3, False), (3.5, True)])
+def test_three_times_almost_nothing_is_noise(compute_s: float, slow: bool) -> None:
+    history = [record(computed=benchmark(0.4))] * 3
+    assert [f.level for f in judge_speed(benchmark(compute_s + 0.05), history)] == ["Degraded"] * slow
+
+
 def test_slow_says_both_times_and_what_was_computed() -> None:
     history = [record(computed=benchmark(2.0))] * 3
     [slow] = judge_speed(benchmark(9.0), history)
@@ -206,8 +212,8 @@ def test_a_night_of_alarms_and_recoveries() -> None:
 @pytest.mark.parametrize(
     ("lasting", "categories"),
     [
-        (True, "credentials expiry quota not_found compatibility versions release result ownership configuration"),
-        (False, "catalog capacity address storage service image workload speed leftover"),
+        (True, "credentials expiry quota compatibility versions release result ownership configuration"),
+        (False, "catalog not_found capacity address storage service image workload speed leftover"),
     ],
 )
 def test_every_category_is_lasting_or_not(lasting: bool, categories: str) -> None:

@@ -44,6 +44,10 @@ _FOLLOWS_FROM = {
 _ASKING_THE_CLOUD = {"expiry": (Category.SERVICE,), "quota": (Category.SERVICE, Category.CREDENTIALS)}
 """Checks that ask the cloud itself, and what of theirs is the cloud's fault. That a credential ended is for expiry."""
 
+_MEASURED = (Category.RESULT, Category.SPEED, Category.VERSIONS, Category.LEFTOVER)
+"""What was computed, compared or counted was not stopped by anything, and follows from nothing. The same holds for the
+room on nodes, unless there are none."""
+
 
 def with_causes(checks: Sequence[Checked]) -> tuple[list[Checked], list[Finding]]:
     """The checks in causal order, and their findings without those that follow from another one.
@@ -66,8 +70,8 @@ def cause_of(finding: Finding, findings: Iterable[Finding]) -> Finding | None:
 def _explains(cause: Finding, effect: Finding) -> bool:
     if cause.level != "Unhealthy" or effect.check not in _FOLLOWS_FROM.get(cause.check, ()):
         return False
-    if effect.category == Category.CAPACITY and cause.check != "kubernetes":
-        return False  # room is counted, whatever else is broken
+    if effect.category in _MEASURED or (effect.category == Category.CAPACITY and cause.check != "kubernetes"):
+        return False
     if effect.check in _ASKING_THE_CLOUD:
         # A cloud that does not answer, or lets nobody in, is met by all who ask it; what ends or is used up is not.
         return cause.category == effect.category and effect.category in _ASKING_THE_CLOUD[effect.check]
