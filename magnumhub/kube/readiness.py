@@ -18,6 +18,13 @@ from magnumhub.kube.watching import changes
 
 _TELL_EVERY_S = 10.0
 
+_MASTER = {"node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"}
+
+_OF_KUBERNETES = ("kubernetes.io", "k8s.io")
+"""Domains of the taints that Kubernetes and Cluster API give a node. Other taints keep it for some pods, which tolerate
+them: users' pods hub.jupyter.org/dedicated=user.
+Source: https://z2jh.jupyter.org/en/stable/administrator/optimization.html"""
+
 
 def kubernetes_version(kube: Kube) -> str:
     """The API server's version, such as v1.31.1."""
@@ -26,10 +33,10 @@ def kubernetes_version(kube: Kube) -> str:
 
 
 def nodes(kube: Kube) -> list[NodeSeen]:
-    """All nodes, by name."""
+    """All nodes but masters, by name: a master that takes pods does not stand for a node that is lost."""
     with translated("listing the nodes"):
         listed = kube.plain(kube.core.list_node())["items"]
-    return sorted((node_seen(node) for node in listed), key=lambda node: node.name)
+    return sorted((node_seen(node) for node in listed if not is_master(node)), key=lambda node: node.name)
 
 
 def wait_for_nodes(kube: Kube, node_count: int, *, deadline_s: float, report: Report) -> str:
@@ -64,10 +71,26 @@ def wait_for_nodes(kube: Kube, node_count: int, *, deadline_s: float, report: Re
 
 
 def node_seen(node: Mapping[str, Any]) -> NodeSeen:
-    """A node (as JSON) as we judge it; masters that take no work are not schedulable."""
-    spec, conditions = node.get("spec", {}), node.get("status", {}).get("conditions", [])
+    """A node (as JSON) as we judge it; a master that takes no work is not schedulable, and nothing is wrong with it."""
+    conditions = node.get("status", {}).get("conditions", [])
     ready: Mapping[str, Any] = next((item for item in conditions if item["type"] == "Ready"), {})
-    kept_free = any(taint.get("effect") == "NoSchedule" for taint in spec.get("taints", []))
-    is_ready = ready.get("status") == "True"
-    reason = "" if is_ready else ready.get("message") or ready.get("reason") or "has not reported yet"
-    return NodeSeen(node["metadata"]["name"], is_ready, reason, not (spec.get("unschedulable") or kept_free))
+    is_ready, is_cordoned = ready.get("status") == "True", bool(node.get("spec", {}).get("unschedulable"))
+    taints = [key for key in taints_of(node) if key.partition("/")[0].endswith(_OF_KUBERNETES)]
+    reason = ""
+    if not is_ready:
+        reason = ready.get("message") or ready.get("reason") or "has not reported yet"
+    elif is_cordoned:
+        reason = "cordoned"
+    elif kept_free := [key for key in taints if key not in _MASTER]:
+        reason = f"tainted {', '.join(kept_free)}"
+    return NodeSeen(node["metadata"]["name"], is_ready, reason, not (is_cordoned or taints))
+
+
+def is_master(node: Mapping[str, Any]) -> bool:
+    """Whether a node (as JSON) is a master, one that takes work or not."""
+    return not _MASTER.isdisjoint([*node["metadata"].get("labels", {}), *taints_of(node)])
+
+
+def taints_of(node: Mapping[str, Any]) -> list[str]:
+    """Keys of the taints of a node (as JSON) that keep new pods away, unless they tolerate them."""
+    return [taint["key"] for taint in node.get("spec", {}).get("taints", []) if taint.get("effect") == "NoSchedule"]

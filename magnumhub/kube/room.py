@@ -11,7 +11,7 @@ from magnumhub.domain.checks.capacity import NodeRoom
 from magnumhub.domain.quantities import quantity
 from magnumhub.kube.client import Kube
 from magnumhub.kube.errors import translated
-from magnumhub.kube.readiness import node_seen
+from magnumhub.kube.readiness import node_seen, taints_of
 
 _MOST_PODS = 110
 """Of a node that does not say it. Source: the kubelet's default of maxPods."""
@@ -67,8 +67,9 @@ def _asked(container: Mapping[str, Any], resource: str) -> Decimal:
 
 
 def _takes_pods(node: Mapping[str, Any]) -> bool:
+    """Dask's pods tolerate no taint, other than users' pods."""
     seen = node_seen(node)
-    return seen.ready and seen.schedulable
+    return seen.ready and seen.schedulable and not taints_of(node)
 
 
 def _stays(pod: Mapping[str, Any]) -> bool:

@@ -158,18 +158,21 @@ def test_an_api_that_is_away_is_no_error_and_not_asked_for_ever(credentials: Kub
 
 def test_room_is_asked_of_nodes_that_take_pods(kube: Kube, namespace: str) -> None:
     ready, name = {"type": "Ready", "status": "True"}, f"node-{namespace}"
-    status = {"allocatable": {"cpu": "3500m", "memory": "8Gi", "pods": "110"}, "conditions": [ready]}
-    kube.core.create_node({"metadata": {"name": name}, "spec": {}, "status": status})
-    kube.core.patch_node(name, {"spec": {"taints": []}})
+    requests = {"cpu": "1200m", "memory": "1Gi"}
+    container = {"name": "c", "image": "x", "resources": {"requests": requests}}
+    spec = {"nodeName": name, "containers": [container], "automountServiceAccountToken": False}
+    # It is there first and takes the node's only place: waiting pods of other tests find none.
+    kube.core.create_namespaced_pod(namespace, {"metadata": {"name": "big"}, "spec": spec})
+    status = {"allocatable": {"cpu": "3500m", "memory": "8Gi", "pods": "1"}, "conditions": [ready]}
     try:
-        requests = {"cpu": "1200m", "memory": "1Gi"}
-        container = {"name": "c", "image": "x", "resources": {"requests": requests}}
-        spec = {"nodeName": name, "containers": [container], "automountServiceAccountToken": False}
-        kube.core.create_namespaced_pod(namespace, {"metadata": {"name": "big"}, "spec": spec})
+        kube.core.create_node({"metadata": {"name": name}, "spec": {}, "status": status})
+        kube.core.patch_node(name, {"spec": {"taints": []}})
         (room,) = (room for room in node_rooms(kube) if room.name == name)
-        assert room == NodeRoom(name, 2300, 7 * 1024**3, 109)
-        kube.core.patch_node(name, {"spec": {"unschedulable": True}})
-        assert name not in [room.name for room in node_rooms(kube)]
+        assert room == NodeRoom(name, 2300, 7 * 1024**3, 0)
+        for_users = {"key": "hub.jupyter.org/dedicated", "value": "user", "effect": "NoSchedule"}
+        for kept_free in ({"taints": [for_users]}, {"taints": [], "unschedulable": True}):
+            kube.core.patch_node(name, {"spec": kept_free})
+            assert name not in [room.name for room in node_rooms(kube)]
     finally:
         kube.core.delete_namespaced_pod("big", namespace, grace_period_seconds=0)
         kube.core.delete_node(name)

@@ -49,6 +49,13 @@ class TestNodes:
     def test_none(self) -> None:
         assert told(judge_nodes([NodeSeen("a", False, "gone")], 2)) == [("Unhealthy", "capacity", "")]
 
+    def test_a_cluster_that_scales_itself_has_as_many_as_it_needs(self) -> None:
+        good, cordoned = NodeSeen("a", True), NodeSeen("b", True, "cordoned", schedulable=False)
+        assert judge_nodes([good], 5, is_autoscaling=True) == []
+        [finding] = judge_nodes([good, cordoned], 1, is_autoscaling=True)
+        assert (finding.level, finding.summary) == ("Degraded", "1 of 1 nodes ready; b: cordoned")
+        assert told(judge_nodes([], 0, is_autoscaling=True)) == [("Unhealthy", "capacity", "")]
+
     @pytest.mark.parametrize(("status", "count"), [("CREATE_COMPLETE", 0), ("UPDATE_FAILED", 1)])
     def test_a_change_that_magnum_could_not_finish(self, status: str, count: int) -> None:
         found = MagnumCluster(uuid="u", name="iris-cam", template="t", driver="heat", status=status)
