@@ -227,6 +227,12 @@ def address(**different: Any) -> AddressSeen:
     return AddressSeen.model_validate(good | different)
 
 
+def at_https(kind: str) -> Site:
+    more = {"letsencrypt": {"contact_email": "a@example.org"}, "secret": {"secret_name": "tls"}}.get(kind, {})
+    hub = {"hostname": "hub.example.org", "https": {"kind": kind, **more}, **SITE["jupyterhub"]}  # type: ignore[dict-item]
+    return site(jupyterhub=hub)
+
+
 class TestAddresses:
     def test_all_agree(self) -> None:
         assert judge_address(site(), address()) == []
@@ -259,6 +265,44 @@ class TestAddresses:
         assert finding.level == "Unhealthy"
         assert finding.summary == "EXTERNAL-IP of jhub/proxy-public is 192.0.2.9, the site's address is 192.0.2.7"
         assert remedy in finding.remedy
+
+    @pytest.mark.parametrize(
+        ("https", "closed", "level"),
+        [
+            ("off", 80, "Unhealthy"),
+            ("secret", 443, "Unhealthy"),
+            ("secret", 80, "Healthy"),
+            ("letsencrypt", 443, "Unhealthy"),
+            ("letsencrypt", 80, "Degraded"),
+            ("offload", 443, "Healthy"),
+        ],
+    )
+    def test_users_come_by_one_port(self, https: str, closed: int, level: str) -> None:
+        ports = {"http": 80} if https == "off" else {"https": 443, "http": 80}
+        [finding] = judge_address(at_https(https), address(ports=ports, closed={closed: "packets are dropped"}))
+        assert (finding.level, finding.category) == (level, "address")
+        assert finding.summary == f"192.0.2.7 does not answer from here, port {closed}: packets are dropped"
+
+    @pytest.mark.parametrize(("closed", "level"), [(8000, "Unhealthy"), (8786, "Degraded")])
+    def test_clients_of_the_gateway_come_by_web(self, closed: int, level: str) -> None:
+        ports = {"web": 8000, "tcp": 8786}
+        [finding] = judge_address(site(), address(part="dask_gateway", ports=ports, closed={closed: "refused"}))
+        assert told([finding]) == [(level, "address", "dask_gateway")]
+
+    def test_a_lost_address_that_answers_where_users_come(self) -> None:
+        ports = {"https": 443, "http": 80}
+        lost = address(shown="192.0.2.9", ports=ports, closed={80: "packets are dropped"})
+        assert [finding.level for finding in judge_address(at_https("secret"), lost)] == ["Degraded"]
+
+    def test_what_neutron_does_not_show_is_judged_by_what_answers(self) -> None:
+        external = site(network={"load_balancers": "external"})
+        assert judge_address(external, address(serves=False)) == []
+        [finding] = judge_address(external, address(serves=False, closed={80: "packets are dropped"}))
+        assert (finding.level, "does not answer" in finding.summary) == ("Unhealthy", True)
+
+    @pytest.mark.parametrize(("shown", "count"), [("192.0.2.7.nip.io", 0), ("192.0.2.70", 1), ("192.0.2.70.nip.io", 1)])
+    def test_a_name_that_holds_the_address(self, shown: str, count: int) -> None:
+        assert len(judge_address(site(), address(shown=shown))) == count
 
     def test_the_file_pins_another_one(self) -> None:
         network = {"floating_ips": {"jupyterhub": "192.0.2.8"}}
