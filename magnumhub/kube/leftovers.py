@@ -13,7 +13,7 @@ from magnumhub.kube.client import Kube
 from magnumhub.kube.errors import NotFoundError, translated
 from magnumhub.kube.storage import CINDER
 
-_GROUP, _VERSION, _PLURAL = "gateway.dask.org", "v1alpha1", "daskclusters"
+GROUP, VERSION, PLURAL = "gateway.dask.org", "v1alpha1", "daskclusters"
 _SERVERS = "component=singleuser-server"
 _USER = "hub.jupyter.org/username"
 """An annotation of a notebook server's pod; the label of the same name holds an escaped form of the user's name."""
@@ -34,7 +34,7 @@ def observe_kube_leftovers(kube: Kube, *, hub_namespace: str, gateway_namespace:
     with translated("listing the Services"):
         services = kube.plain(kube.core.list_service_for_all_namespaces())["items"]
     return KubeLeftovers(
-        dask_clusters=_dask_clusters(kube, gateway_namespace),
+        dask_clusters=active_dask_clusters(kube, gateway_namespace),
         servers=tuple(_started(pod, pod["metadata"].get("annotations", {}).get(_USER, "")) for pod in pods),
         volumes=tuple(volume_of(volume) for volume in volumes if is_left(volume)),
         services=tuple(
@@ -42,6 +42,26 @@ def observe_kube_leftovers(kube: Kube, *, hub_namespace: str, gateway_namespace:
             for service in services
             if service["spec"].get("type") == "LoadBalancer"
         ),
+    )
+
+
+def active_dask_clusters(kube: Kube, namespace: str) -> tuple[Started, ...]:
+    """The Dask clusters that wait, run or are being stopped; none where no gateway is installed.
+
+    Args:
+        namespace: of the gateway.
+    """
+    custom = client.CustomObjectsApi(kube.api_client)
+    try:
+        with translated(f"listing the Dask clusters of {namespace}"):
+            found = custom.list_namespaced_custom_object(GROUP, VERSION, namespace, PLURAL)["items"]
+    except NotFoundError:  # the gateway's definitions are not installed
+        return ()
+    # The gateway keeps the records of stopped ones for a day.
+    return tuple(
+        _started(one, one["spec"].get("username", ""))
+        for one in found
+        if one.get("status", {}).get("phase", "Pending") in ("Pending", "Running")
     )
 
 
@@ -64,21 +84,6 @@ def volume_of(volume: Mapping[str, Any]) -> Volume:
         retained=spec.get("persistentVolumeReclaimPolicy") != "Delete",
         since=datetime.fromisoformat(since) if since else None,
         message=status.get("message", ""),
-    )
-
-
-def _dask_clusters(kube: Kube, namespace: str) -> tuple[Started, ...]:
-    custom = client.CustomObjectsApi(kube.api_client)
-    try:
-        with translated(f"listing the Dask clusters of {namespace}"):
-            found = custom.list_namespaced_custom_object(_GROUP, _VERSION, namespace, _PLURAL)["items"]
-    except NotFoundError:  # the gateway's definitions are not installed
-        return ()
-    # The gateway keeps the records of stopped ones for a day.
-    return tuple(
-        _started(one, one["spec"].get("username", ""))
-        for one in found
-        if one.get("status", {}).get("phase", "Pending") in ("Pending", "Running")
     )
 
 

@@ -1,4 +1,4 @@
-"""What is seen of Dask's pods on a real API, or one that behaves as it, while somebody else computes on them."""
+"""What is seen and swept of Dask's pods on a real API, or one that behaves as it, while somebody else computes."""
 
 from __future__ import annotations
 
@@ -6,17 +6,24 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from kubernetes import client
 
 from magnumhub.domain.checks.capacity import NodeRoom
 from magnumhub.domain.dask_outcome import PodsSeen
+from magnumhub.domain.errors import DeadlineError
 from magnumhub.kube.client import Kube, KubeCredentials, kube_client
+from magnumhub.kube.crds import apply_crds
 from magnumhub.kube.dask_pods import DaskPods
 from magnumhub.kube.room import node_rooms
 from magnumhub.kube.secrets import ensure_namespace
+from magnumhub.kube.sweep import sweep_dask_clusters
 
+CRDS = Path(__file__).parents[2] / "sandbox/charts/dask-gateway/crds/daskclusters.yaml"
 KILLED = {"reason": "OOMKilled", "exitCode": 137}
 
 
@@ -154,6 +161,58 @@ def test_an_api_that_is_away_is_no_error_and_not_asked_for_ever(credentials: Kub
         assert pods.seen("dask.a") == PodsSeen()
     thread.join(20)
     assert not thread.is_alive()
+
+
+class DaskClusters:
+    """What the gateway has of its users, as its own objects."""
+
+    def __init__(self, kube: Kube, namespace: str) -> None:
+        self._custom = client.CustomObjectsApi(kube.api_client)
+        self._where = ("gateway.dask.org", "v1alpha1", namespace, "daskclusters")
+
+    def make(self, name: str, user: str, phase: str = "Running") -> None:
+        kind = {"apiVersion": "gateway.dask.org/v1alpha1", "kind": "DaskCluster"}
+        body = {**kind, "metadata": {"name": name}, "spec": {"username": user}}
+        self._custom.create_namespaced_custom_object(*self._where, body)
+        self._custom.patch_namespaced_custom_object_status(*self._where, name, {"status": {"phase": phase}})
+
+    def there(self) -> list[str]:
+        return [
+            found["metadata"]["name"] for found in self._custom.list_namespaced_custom_object(*self._where)["items"]
+        ]
+
+
+@pytest.fixture
+def dask_clusters(kube: Kube, namespace: str) -> DaskClusters:
+    apply_crds(kube, list(yaml.safe_load_all(CRDS.read_text())), deadline_s=20)
+    return DaskClusters(kube, namespace)
+
+
+def test_the_users_own_dask_clusters_are_swept_and_their_pods_awaited(
+    kube: Kube, namespace: str, gateway: Gateway, dask_clusters: DaskClusters
+) -> None:
+    for name, user in (("a", "check"), ("b", "check"), ("c", "ann")):
+        dask_clusters.make(name, user)
+        gateway.make("scheduler", name)
+    dask_clusters.make("record", "check", phase="Stopped")
+    deleted = threading.Timer(1, lambda: [gateway.delete(f"dask-scheduler-{name}") for name in "ab"])
+    deleted.start()
+    started_s = time.monotonic()
+    assert sorted(sweep_dask_clusters(kube, namespace, user="check", deadline_s=30)) == ["a", "b"]
+    assert 0.5 < time.monotonic() - started_s < 25
+    assert sorted(dask_clusters.there()) == ["c", "record"]
+    left = kube.core.list_namespaced_pod(namespace).items
+    assert [pod.metadata.name for pod in left] == ["dask-scheduler-c"]
+    assert sweep_dask_clusters(kube, namespace, user="check", deadline_s=1) == []
+
+
+def test_pods_that_stay_are_named_at_the_limit(
+    kube: Kube, namespace: str, gateway: Gateway, dask_clusters: DaskClusters
+) -> None:
+    dask_clusters.make("a", "check")
+    gateway.make("worker", "a", "-1")
+    with pytest.raises(DeadlineError, match="deleted: dask-worker-a-1"):
+        sweep_dask_clusters(kube, namespace, user="check", deadline_s=1)
 
 
 def test_room_is_asked_of_nodes_that_take_pods(kube: Kube, namespace: str) -> None:
