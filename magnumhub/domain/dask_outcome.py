@@ -92,6 +92,11 @@ class DaskOutcome(Result):
         return self.failed is None or self.failed.phase not in _CLUSTER_PHASES
 
     @property
+    def was_too_late(self) -> bool:
+        """It ended at a limit that had been waited for."""
+        return self.failed is not None and self.failed.kind in _TOO_LATE
+
+    @property
     def compute_s(self) -> float:
         return self.phases.get("compute", 0.0)
 
@@ -186,7 +191,8 @@ def _compute_failure(failed: Failure, outcome: DaskOutcome, image: str, pods: Po
         category, summary = Category.SPEED, f"the computation did not end: {failed.text}"
         remedy = "Look at the logs of the dask-worker pods; limits_s.benchmark is the longest wait."
     else:
-        category, summary = Category.RESULT, f"{failed.phase} failed: {failed.kind}: {failed.text}"
+        # No result at all is not a wrong one: a lost connection looks like this, and may be over at the next try.
+        category, summary = Category.SERVICE, f"{failed.phase} failed: {failed.kind}: {failed.text}"
         remedy = "Compare the versions of notebook, scheduler and workers; then read the dask-scheduler pod's log."
     return Finding(check="benchmark", level="Unhealthy", category=category, summary=summary, remedy=remedy)
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -119,7 +120,8 @@ class _Conversation:
         self._execution = Execution()
 
     def run(self, code: str, *, deadline_s: float, grace_s: float) -> Execution:
-        self._channel.send(json.dumps(_execute_request(self._request, code)))
+        with self._connected():
+            self._channel.send(json.dumps(_execute_request(self._request, code)))
         if not self._listen(deadline_s):
             self._execution.interrupted = True
             self.interrupt(grace_s)
@@ -160,12 +162,18 @@ class _Conversation:
     def _receive(self, timeout_s: float) -> dict[str, Any] | None:
         """The next message, or None when none came in time."""
         try:
-            message: dict[str, Any] = json.loads(self._channel.recv(timeout=timeout_s))
+            with self._connected():
+                message: dict[str, Any] = json.loads(self._channel.recv(timeout=timeout_s))
         except TimeoutError:
             return None
+        return message
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[None]:
+        try:
+            yield
         except ConnectionClosed as error:
             raise FailedError(f"kernel: the connection to {self._server.url} was lost: {error}", _LOST_HINT) from error
-        return message
 
     def _take(self, message: dict[str, Any]) -> None:
         kind, content = message["header"]["msg_type"], message["content"]

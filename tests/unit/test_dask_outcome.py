@@ -51,14 +51,29 @@ def test_numpy_missing_on_the_scheduler_alone_is_said() -> None:
         (failed("compute", "TimeoutError", "limit of 300 s"), "speed"),
         (failed("known sum", "Deadline", "not finished after 900 s"), "speed"),
         (failed("compute", "KilledWorker", "tls://…"), "workload"),
-        (failed("compute", "ValueError", "anything"), "result"),
-        (failed("versions", "OSError", "anything"), "result"),
+        (failed("compute", "CommClosedError", "in <TLS>: Stream is closed"), "service"),
+        (failed("known sum", "FutureCancelledError", "scheduler-connection-lost"), "service"),
+        (failed("versions", "OSError", "anything"), "service"),
     ],
 )
 def test_a_failed_computation_is_a_finding_of_the_benchmark(failure: Failure, category: str) -> None:
     broken = outcome(failed=failure, mean=None)
     assert seen(judge_benchmark(broken, image=IMAGE)) == [("benchmark", "Unhealthy", category)]
     assert judge_dask_cluster(broken, image=IMAGE) == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "late"),
+    [
+        (failed("workers", "TimeoutError", "0 of 5 workers after 300 s"), True),
+        (failed("compute", "Deadline", "not finished after 900 s"), True),
+        (failed("compute", "CommClosedError", "in <TLS>: Stream is closed"), False),
+        (failed("scheduler", "RuntimeError", "the gateway says FAILED"), False),
+        (None, False),
+    ],
+)
+def test_what_ended_at_a_limit_was_too_late(failure: Failure | None, late: bool) -> None:
+    assert outcome(failed=failure).was_too_late is late
 
 
 @pytest.mark.parametrize(
@@ -240,7 +255,7 @@ def test_pods_that_died_without_the_scheduler_missing_them_are_no_finding() -> N
             failed("compute", "RuntimeError", "because: No module named 'numpy._core.numeric'"),
             (),
             PodsSeen(),
-            "result",
+            "service",
             "compute failed: RuntimeError: because: No module named 'numpy._core.numeric'",
         ),
     ],
