@@ -49,7 +49,7 @@ _LIMIT_S = 60.0
 _KUBERNETES_S = 60.0
 _FRONT_S = 10.0
 _PROBE_S = 5.0
-NO_KUBERNETES = "Kubernetes does not answer"
+NO_KUBERNETES = "Kubernetes could not be reached"
 
 
 @task(name="check kubernetes", **OBSERVE)

@@ -29,7 +29,7 @@ def look_at_hub(
     Raises:
         MagnumhubError: the hub does not answer, or answers as none.
     """
-    with Hub(hub_url, timeout_s=_answer_s(site)) as hub:
+    with Hub(hub_url, timeout_s=min(patience_s, _answer_s(site))) as hub:
         hub.wait_healthy(deadline_s=patience_s, report=report)
         version = check.facts["version"] = hub.version()
         check.summary = f"JupyterHub {version} at {hub.base_url}"
@@ -59,7 +59,7 @@ def look_at_gateway(
     Raises:
         MagnumhubError: the gateway does not answer, or answers as none.
     """
-    with Gateway(gateway_url, timeout_s=_answer_s(site)) as gateway:
+    with Gateway(gateway_url, timeout_s=min(patience_s, _answer_s(site))) as gateway:
         gateway.wait_healthy(deadline_s=patience_s, report=report)
         version = check.facts["version"] = gateway.version()
         check.summary = f"Dask Gateway {version} at {gateway_url}"
