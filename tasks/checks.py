@@ -65,7 +65,8 @@ def check_kubernetes(site: Site, found: Found) -> Checked:
             seen = nodes(there.kube)
         check.summary = f"Kubernetes {version}, {nodes_line(seen, place.magnum_cluster.node_count)}"
         check.findings += judge_cluster(place.magnum_cluster)
-        check.findings += judge_nodes(seen, place.magnum_cluster.node_count)
+        autoscaling = is_autoscaling(place.magnum_cluster.labels)
+        check.findings += judge_nodes(seen, place.magnum_cluster.node_count, is_autoscaling=autoscaling)
 
     if found.place is None:
         return found.problem or skipped("kubernetes", "the site was not found")
