@@ -9,12 +9,13 @@ import httpx
 import pytest
 
 from magnumhub.domain.errors import AuthenticationError, FailedError
-from magnumhub.domain.spec import Site
+from magnumhub.domain.spec import GithubAuth, Site
+from magnumhub.kube.client import KubeCredentials, kube_client
 from magnumhub.services.benchmark import DaskRequest, run_in_notebook, run_on_runner
 from magnumhub.services.hub import Hub, HubUser
-from magnumhub.services.kernel import execute
+from magnumhub.services.kernel import _connect, _Conversation, execute
 from magnumhub.services.notebook_server import NotebookServer
-from magnumhub.services.users import HubAccess
+from magnumhub.services.users import Front, HubAccess, Inside, check_as_user, check_as_user_twice
 from magnumhub.services.verify import verify
 from tests.integration.hub_rig import CHECK_TOKEN, PASSWORD, free_port, running_hub
 
@@ -32,6 +33,7 @@ SITE = Site.model_validate(
         "limits_s": {"notebook": 60, "load_balancer": 1},
     }
 )
+HASTY = SITE.model_copy(update={"limits_s": SITE.limits_s.model_copy(update={"notebook": 1})})
 
 
 def quiet(line: str) -> None:
@@ -137,6 +139,17 @@ def test_a_kernel_that_dies_is_told_from_one_that_is_slow(server: NotebookServer
         execute(server, "import os; os.kill(os.getpid(), 9)", deadline_s=60, grace_s=5, report=quiet)
 
 
+def test_a_channel_that_was_closed_before_the_code_was_sent_is_a_lost_connection(server: NotebookServer) -> None:
+    kernel_id = server.create_kernel()
+    try:
+        with _connect(server, kernel_id) as channel:
+            channel.close()
+            with pytest.raises(FailedError, match="was lost"):
+                _Conversation(server, kernel_id, channel, quiet).run("1 + 1", deadline_s=5, grace_s=1)
+    finally:
+        server.delete_kernel(kernel_id)
+
+
 def test_a_gateway_that_does_not_answer_ends_the_computation(server: NotebookServer) -> None:
     told: list[str] = []
     outcome = run_in_notebook(server, REQUEST, report=told.append)
@@ -209,3 +222,27 @@ def test_verify_stops_the_server_that_a_killed_check_left(hub_url: str, server: 
     assert levels["dask_cluster"] == "Unhealthy"
     assert levels["benchmark"] == "Skipped"
     assert server.state() is None
+
+
+def test_the_token_of_the_hubs_service_is_not_shown_to_the_gateway(hub_url: str) -> None:
+    auth = GithubAuth.model_validate({"kind": "github", "client_id": "hub", "client_secret": {"env": "UNUSED"}})
+    site = HASTY.model_copy(update={"jupyterhub": SITE.jupyterhub.model_copy(update={"auth": auth})})
+    told: list[str] = []
+    front = Front(hub_url, "5.5.0", f"http://127.0.0.1:{free_port()}", "2026.3.0", {}, {})
+    check_as_user(site, front, HubAccess(USER, service_token=CHECK_TOKEN), report=told.append)
+    said = [line for line in told if line.startswith(("runner", "sweeping"))]
+    assert len(said) == 1
+    assert "the runner's own computation was skipped: only a person can log in to this hub" in said[0]
+
+
+def test_what_was_waited_for_until_its_limit_is_not_waited_for_again(
+    hub_url: str, credentials: KubeCredentials
+) -> None:
+    front, access = Front(hub_url, "5.5.0", None, None, {}, {}), HubAccess(USER, password=PASSWORD)
+    told: list[str] = []
+    with kube_client(credentials.at("https://127.0.0.1:1")) as away:
+        inside = Inside(away, {})
+        seen = check_as_user_twice(HASTY, front, access, inside=inside, before=None, report=told.append)
+    assert seen.checks[0].check.level == "Unhealthy"
+    assert "1 s" in seen.checks[0].check.summary
+    assert [line.split(":")[0] for line in told if "once more" in line or line.startswith("sweeping")] == ["sweeping"]
