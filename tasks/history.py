@@ -28,8 +28,8 @@ NO_SERVER = (httpx.HTTPError, RuntimeError)
 """How Prefect's client says that its server does not answer: as httpx does, or `Failed to reach API`."""
 
 
-def recall(site_name: str, limit: int = LOOKED_BACK) -> list[Record]:
-    """The site's last checks, newest first; none, with a remark, when the server does not tell them.
+def recall(site_name: str, limit: int = LOOKED_BACK) -> list[Record] | None:
+    """The site's last checks, newest first; None, with a remark, when the server does not tell them.
 
     Safe to repeat: reads only.
     """
@@ -38,7 +38,7 @@ def recall(site_name: str, limit: int = LOOKED_BACK) -> list[Record]:
             return read_records(site_name, limit, report.remark)
         except TransientError as error:
             report.remark(f"{error}; this check is judged without the earlier ones")
-            return []
+            return None
 
 
 def read_records(site_name: str, limit: int, report: Report) -> list[Record]:

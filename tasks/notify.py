@@ -6,36 +6,60 @@ is sure (`magnumhub.domain.history.decide_event`).
 
 from __future__ import annotations
 
-from prefect.events import emit_event
-from prefect.events.worker import EventsWorker
+from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext
+from prefect.events.schemas.events import Event as PrefectEvent
+from prefect.events.schemas.events import RelatedResource, Resource
 
 from magnumhub.domain.health import Health
 from magnumhub.domain.history import Event
+from tasks.history import NO_SERVER
 from tasks.progress import stage
 
-_DELIVERY_S = 20.0
-"""Prefect sends events from a thread; this long is waited until the server has them."""
 
+def announce(event: Event, health: Health) -> bool:
+    """Send the event to Prefect's server, about the resource `magnumhub.site.NAME` and this flow run.
 
-def announce(event: Event, health: Health) -> None:
-    """Emit the event, about the resource `magnumhub.site.NAME` and this flow run, and wait until the server has it.
+    By a request, which the server answers, and not by Prefect's `emit_event`, which hands it to a thread that tells
+    nobody when it could not be sent. Not safe to repeat: each call is told.
 
-    A server that does not take it changes nothing of the verdict: it is said. Not safe to repeat: each call is told.
+    Returns:
+        whether the server has it. When it has not, that is said, and the verdict stays what it is; the next check is
+        to know that nobody was told.
     """
+    told = PrefectEvent(event=event, resource=_resource(health), related=_flow_run(), payload=_payload(health))
     with stage("notify") as report:
-        emit_event(event, _resource(health), payload=_payload(health))  # Prefect adds the flow run
-        # A command's process ends within a second, and is not to take the event along.
-        drained = EventsWorker.drain_all(timeout=_DELIVERY_S, at_exit=False)
-        is_late = isinstance(drained, tuple) and bool(drained[1])
-        report.remark(f"{event} could not be delivered to Prefect's server in time" if is_late else f"{event} emitted")
+        try:
+            with get_client(sync_client=True) as client:
+                client.request("POST", "/events", json=[told.model_dump(mode="json")])
+        except NO_SERVER as error:
+            report.remark(f"{event} could not be delivered to Prefect's server: {error}")
+            return False
+        report.remark(f"{event} delivered")
+        return True
 
 
-def _resource(health: Health) -> dict[str, str]:
-    return {
-        "prefect.resource.id": f"magnumhub.site.{health.site}",
-        "prefect.resource.name": health.site,
-        "magnumhub.level": health.level,
+def _resource(health: Health) -> Resource:
+    return Resource(
+        {
+            "prefect.resource.id": f"magnumhub.site.{health.site}",
+            "prefect.resource.name": health.site,
+            "magnumhub.level": health.level,
+        }
+    )
+
+
+def _flow_run() -> list[RelatedResource]:
+    """By which an automation's text finds the run: `{{ flow_run|ui_url }}`."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return []
+    labels = {
+        "prefect.resource.id": f"prefect.flow-run.{context.flow_run.id}",
+        "prefect.resource.role": "flow-run",
+        "prefect.resource.name": context.flow_run.name,
     }
+    return [RelatedResource(labels)]
 
 
 def _payload(health: Health) -> dict[str, str]:

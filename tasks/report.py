@@ -23,7 +23,7 @@ _LEVEL_TAGS: dict[Level, str] = {
 }
 
 
-def publish(record: Record, history: Sequence[Record]) -> None:
+def publish(record: Record, history: Sequence[Record] | None) -> None:
     """Make the check's artifacts (health-SITE, and -findings, -versions, -timings) and tag the flow run with its level.
 
     Safe to repeat: each call adds a version of the artifacts; the run carries one level.
@@ -31,16 +31,20 @@ def publish(record: Record, history: Sequence[Record]) -> None:
 
     Args:
         record: this check.
-        history: the earlier ones, newest first.
+        history: the earlier ones, newest first; None when they could not be recalled. Then nothing is left for later
+            checks: this one does not know whether an alarm stands, and would say that none does.
     """
     pages = {
         "findings": findings_page(record.health),
         "versions": versions_page(record.health),
-        "timings": timings_page(record, history),
+        "timings": timings_page(record, history or []),
     }
     with stage("report") as report:
         try:
-            keep(record, history)
+            if history is not None:
+                keep(record, history)
+            else:
+                report.remark("this check is not kept for later ones, as the earlier ones are not known")
             for name, page in pages.items():
                 create_markdown_artifact(page, key=f"{artifact_key(record.health.site)}-{name}")
             tag_run(record.health.level)
