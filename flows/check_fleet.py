@@ -6,7 +6,9 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 
+from flows.outcome import ended_fleet
 from magnumhub.domain.fleet import Fleet, SiteReport, StartedCheck, fleet_of, is_fresh, report_of, without_report
 from magnumhub.domain.history import Record
 from magnumhub.domain.spec_file import site_names
@@ -18,7 +20,7 @@ LOOK_EVERY_S = 60.0
 
 
 @flow(name="check_fleet")
-def check_fleet(max_age_h: float = 26, deadline_min: float = 120) -> Fleet:
+def check_fleet(max_age_h: float = 26, deadline_min: float = 120) -> Fleet | State[Fleet]:
     """Say of every site in deployments/sites how it is, worst first; check those whose report is missing or too old.
 
     Safe to repeat: a report that is new enough is taken as it is; each site's check is started once a run. No slot of
@@ -36,8 +38,9 @@ def check_fleet(max_age_h: float = 26, deadline_min: float = 120) -> Fleet:
         time.sleep(LOOK_EVERY_S)
         records, checks = _look(max_age_h)
     fleet = fleet_of(_reports(records, checks))
-    publish_fleet(fleet)
-    return fleet
+    with stage("report") as report:
+        publish_fleet(fleet, report.remark)
+    return ended_fleet(fleet, unchecked=checks)
 
 
 def _look(max_age_h: float) -> tuple[dict[str, Record | None], dict[str, StartedCheck]]:

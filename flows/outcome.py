@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TypeVar
 
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from magnumhub.domain.deployment import Deployment
+from magnumhub.domain.findings import Level
+from magnumhub.domain.fleet import Fleet
 from magnumhub.domain.health import Health
 
 T = TypeVar("T")
@@ -16,18 +19,30 @@ T = TypeVar("T")
 def ended(deployment: Deployment) -> Deployment | State[Deployment]:
     """The document itself when all is well; else a state called Degraded (completed) or Unhealthy (failed) around
     it."""
-    return _ended(deployment, deployment.health) if deployment.health else deployment
+    return _ended(deployment, deployment.health.level, _said(deployment.health)) if deployment.health else deployment
 
 
 def ended_health(health: Health) -> Health | State[Health]:
     """The same for the document of a check."""
-    return _ended(health, health)
+    return _ended(health, health.level, _said(health))
 
 
-def _ended(document: T, health: Health) -> T | State[T]:
-    message = "; ".join(finding.summary for finding in health.findings if finding.level != "Healthy")
-    if health.level in ("Degraded", "Skipped"):
-        return Completed(name=health.level, message=message or health.checks[0].summary, data=document)
-    if health.level in ("Unhealthy", "Unknown"):
-        return Failed(name=health.level, message=message, data=document)
+def ended_fleet(fleet: Fleet, unchecked: Collection[str]) -> Fleet | State[Fleet]:
+    """The same for all sites; Unknown where a site has no new report, whatever the others are: of these nobody has
+    told yet, of an unhealthy one its own check has."""
+    level: Level = "Unknown" if unchecked else fleet.level
+    told = [site for site in fleet.sites if site.site in unchecked] or [s for s in fleet.sites if s.level == level]
+    return _ended(fleet, level, "; ".join(f"{site.site}: {site.summary}" for site in told))
+
+
+def _ended(document: T, level: Level, message: str) -> T | State[T]:
+    if level in ("Degraded", "Skipped"):
+        return Completed(name=level, message=message, data=document)
+    if level in ("Unhealthy", "Unknown"):
+        return Failed(name=level, message=message, data=document)
     return document
+
+
+def _said(health: Health) -> str:
+    found = "; ".join(finding.summary for finding in health.findings if finding.level != "Healthy")
+    return found or health.checks[0].summary

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 from uuid import UUID
@@ -14,12 +15,12 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound, Pause, PrefectHTTPStatusError
 from prefect.states import Scheduled
 
-from magnumhub.domain.errors import MagnumhubError
-from magnumhub.domain.fleet import Fleet, StartedCheck
+from magnumhub.domain.errors import MagnumhubError, TransientError
+from magnumhub.domain.fleet import Fleet, Progress, StartedCheck
 from magnumhub.domain.history import Record
 from magnumhub.domain.report.markdown import cell, marked, table, when
 from magnumhub.domain.results import Report
-from tasks.history import read_records
+from tasks.history import NO_SERVER, read_records
 
 CHECK_DEPLOYMENT = "check_health/check_health"
 
@@ -27,6 +28,16 @@ _NO_DEPLOYMENT = StartedCheck(progress="not started", said=f"this Prefect server
 
 _LOOKED_BACK = 5
 """A damaged report is passed over for the one before it."""
+
+
+@contextmanager
+def _asking_prefect() -> Iterator[None]:
+    """Say in the product's words that the Prefect server does not answer."""
+    try:
+        yield
+    except NO_SERVER as error:
+        hint = "start that server, or see PREFECT_API_URL; then start this again"
+        raise TransientError(f"Prefect's server did not answer: {error}", hint) from error
 
 
 def latest_records(sites: Iterable[str], report: Report) -> dict[str, Record | None]:
@@ -40,10 +51,14 @@ def latest_records(sites: Iterable[str], report: Report) -> dict[str, Record | N
     return {site: next(iter(read_records(site, _LOOKED_BACK, report)), None) for site in sites}
 
 
+@_asking_prefect()
 def start_checks(sites: Sequence[str]) -> dict[str, StartedCheck]:
     """Ask for a check of each of these sites; what is returned is how it stands.
 
     Safe to repeat: within one run of the fleet, each site's check is asked for once.
+
+    Raises:
+        TransientError: the Prefect server does not answer.
     """
     with get_client(sync_client=True) as client:
         try:
@@ -53,8 +68,13 @@ def start_checks(sites: Sequence[str]) -> dict[str, StartedCheck]:
         return {site: _start(client, deployment.id, site) for site in sites}
 
 
+@_asking_prefect()
 def own_start() -> datetime:
-    """When this run of the fleet began, however often it has given its slot back since."""
+    """When this run of the fleet began, however often it has given its slot back since.
+
+    Raises:
+        TransientError: the Prefect server does not answer.
+    """
     with get_client(sync_client=True) as client:
         return client.read_flow_run(_own_run().id).start_time or datetime.now(UTC)
 
@@ -64,6 +84,7 @@ def holds_a_slot() -> bool:
     return _own_run().deployment_id is not None
 
 
+@_asking_prefect()
 def give_slot_back(until_s: float) -> NoReturn:
     """End this process and have the flow run begin again in `until_s` seconds, as a worker's slot is free.
 
@@ -72,7 +93,8 @@ def give_slot_back(until_s: float) -> NoReturn:
     as Prefect's own `suspend_flow_run` ends it. A state of this name is never marked Late.
 
     Raises:
-        Pause: always; Prefect's engine ends the process on it and leaves the state alone.
+        Pause: Prefect's engine ends the process on it and leaves the state alone.
+        TransientError: the Prefect server does not answer.
     """
     again: State[None] = Scheduled(
         scheduled_time=datetime.now(UTC) + timedelta(seconds=until_s), name="AwaitingReports"
@@ -84,8 +106,9 @@ def give_slot_back(until_s: float) -> NoReturn:
     raise Pause("other checks need this slot", state=answer.state)
 
 
-def publish_fleet(fleet: Fleet) -> None:
-    """Leave the summary in Prefect's UI, as the artifact `fleet`.
+def publish_fleet(fleet: Fleet, report: Report) -> None:
+    """Leave the summary in Prefect's UI, as the artifact `fleet`. A server that does not take it changes nothing of
+    the summary: it is said.
 
     Safe to repeat: each call adds a version of the artifact.
     """
@@ -94,7 +117,10 @@ def publish_fleet(fleet: Fleet) -> None:
         for s in fleet.sites
     )
     page = table(("level", "site", "checked", "what was seen", "what to do"), rows)
-    create_markdown_artifact(f"# Sites: {marked(fleet.level)}\n\n{page}", key="fleet", description="all sites")
+    try:
+        create_markdown_artifact(f"# Sites: {marked(fleet.level)}\n\n{page}", key="fleet", description="all sites")
+    except NO_SERVER as error:
+        report(f"the summary could not be left on Prefect's server: {error}")
 
 
 def _own_run() -> FlowRun:
@@ -116,9 +142,13 @@ def _start(client: SyncPrefectClient, deployment_id: UUID, site: str) -> Started
     state = run.state
     if state is None or state.is_scheduled() or state.is_pending():
         return StartedCheck(progress="waits")
-    return StartedCheck(
-        progress="over" if state.is_final() else "runs", state=state.name or "", said=state.message or ""
-    )
+    return StartedCheck(progress=_progress(state), state=state.name or "", said=state.message or "")
+
+
+def _progress(state: State[None]) -> Progress:
+    if not state.is_final():
+        return "runs"
+    return "busy" if state.name == "Skipped" else "over"
 
 
 def _said(error: PrefectHTTPStatusError) -> str:

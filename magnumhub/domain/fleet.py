@@ -10,7 +10,7 @@ from magnumhub.domain.findings import Level, worst, worst_first
 from magnumhub.domain.history import Record
 from magnumhub.domain.results import Result
 
-Progress = Literal["not started", "waits", "runs", "over"]
+Progress = Literal["not started", "waits", "runs", "busy", "over"]
 
 _WITHOUT: dict[Progress, tuple[str, str]] = {
     "not started": ("its check could not be started", "Check it from here: magnumhub check {site}."),
@@ -19,6 +19,7 @@ _WITHOUT: dict[Progress, tuple[str, str]] = {
         "See whether a worker runs for the check's work pool: prefect worker ls.",
     ),
     "runs": ("its check runs for longer than was waited", "Its run in Prefect's UI shows where it is."),
+    "busy": ("another run works on the site", "Check it when that has ended: magnumhub check {site}."),
     "over": ("its check ended as {state}", "The log of its run says why; check it anew: magnumhub check {site}."),
 }
 

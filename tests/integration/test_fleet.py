@@ -11,13 +11,17 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
+from prefect.client.schemas.objects import State
 
 from flows.check_fleet import check_fleet
+from magnumhub.domain.errors import TransientError
+from magnumhub.domain.findings import Level
 from magnumhub.domain.fleet import Fleet
 from magnumhub.domain.health import Check, Health
 from magnumhub.domain.history import Record
+from tasks.fleet import own_start, publish_fleet, start_checks
 from tasks.history import keep
-from tests.support.prefect_client import using_server
+from tests.support.prefect_client import losable_server, using_server
 
 
 @pytest.fixture(autouse=True)
@@ -53,13 +57,21 @@ def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @flow
-def leave_report(site: str, hours_ago: float) -> None:
+def leave_report(site: str, hours_ago: float, level: Level = "Healthy") -> None:
     started_at = datetime.now(UTC) - timedelta(hours=hours_ago)
-    check = Check(name="hub", level="Healthy", duration_s=1.0, summary="hub 5.5.0 answers")
+    check = Check(name="hub", level=level, duration_s=1.0, summary="hub 5.5.0 answers")
     health = Health(
-        site=site, level="Healthy", started_at=started_at.isoformat(), duration_s=60.0, checks=(check,), findings=()
+        site=site, level=level, started_at=started_at.isoformat(), duration_s=60.0, checks=(check,), findings=()
     )
     keep(Record(health=health), [])
+
+
+def summary_of(**options: float) -> tuple[Fleet, State[Fleet]]:
+    """What the flow found, and the state in which its run ended."""
+    ended: State[Fleet] = check_fleet(**options, return_state=True)
+    found = ended.result(raise_on_failure=False)
+    assert isinstance(found, Fleet), found
+    return found, ended
 
 
 def summaries(fleet: Fleet) -> dict[str, tuple[str, str]]:
@@ -73,8 +85,9 @@ def asked_for(client: SyncPrefectClient, deployment_id: UUID) -> list[object]:
 
 def test_without_deployment_it_says_how_to_check(sites: Path) -> None:
     (sites / "nowhere.yaml").touch()
-    fleet = check_fleet()
+    fleet, ended = summary_of()
     assert fleet.level == "Unknown"
+    assert (ended.name, ended.is_failed()) == ("Unknown", True)
     [site] = fleet.sites
     assert "no deployment check_health/check_health" in site.summary
     assert "magnumhub check nowhere" in site.remedy
@@ -87,7 +100,7 @@ def test_only_what_is_missing_or_too_old_is_checked(
         (sites / f"{name}.yaml").touch()
     leave_report("fresh", hours_ago=25)
     leave_report("old", hours_ago=27)
-    fleet = check_fleet(deadline_min=0)
+    fleet, _ = summary_of(deadline_min=0)
     assert asked_for(client, deployment_id) == ["new", "old"]
     assert [site.site for site in fleet.sites][-1] == "fresh"
     told = summaries(fleet)
@@ -95,3 +108,41 @@ def test_only_what_is_missing_or_too_old_is_checked(
     assert told["old"] == ("Unknown", "the last report, too old, said Healthy; no worker has taken its check")
     assert told["new"] == ("Unknown", "there is no report; no worker has taken its check")
     assert told["unknown-to-the-deployment"][1].startswith("there is no report; its check could not be started: ")
+
+
+@pytest.mark.parametrize(
+    ("level", "state"), [("Healthy", "Completed"), ("Degraded", "Degraded"), ("Unhealthy", "Unhealthy")]
+)
+def test_the_run_ends_as_the_worst_site_is(sites: Path, level: Level, state: str) -> None:
+    (sites / f"is-{level.lower()}.yaml").touch()
+    leave_report(f"is-{level.lower()}", hours_ago=1, level=level)
+    fleet, ended = summary_of()
+    assert (fleet.level, ended.name) == (level, state)
+
+
+def test_a_site_without_report_is_not_hidden_behind_an_unhealthy_one(sites: Path) -> None:
+    for name in ("down", "unseen"):
+        (sites / f"{name}.yaml").touch()
+    leave_report("down", hours_ago=1, level="Unhealthy")
+    fleet, ended = summary_of()
+    assert fleet.level == "Unhealthy"
+    assert (ended.name, ended.is_failed()) == ("Unknown", True)
+    assert str(ended.message).startswith("unseen: there is no report; ")  # what its automation tells
+    assert "down" not in str(ended.message)
+
+
+def test_a_server_that_does_not_answer_is_said_and_hides_no_summary(prefect_server: str) -> None:
+    said: list[str] = []
+    with losable_server(prefect_server) as lost:
+
+        @flow
+        def cut_off() -> None:
+            with lost():
+                for asking in (own_start, lambda: start_checks(["alpha"])):
+                    with pytest.raises(TransientError, match="did not answer"):
+                        asking()
+                publish_fleet(Fleet(level="Healthy", sites=()), said.append)
+
+        cut_off()
+    [remark] = said
+    assert remark.startswith("the summary could not be left")

@@ -127,7 +127,7 @@ def test_ten_sites_two_of_them_dead_on_one_slot(
         wait_until(lambda: _is_over(client, fleet_run.id), 700, "the fleet's run ends")
     ended = client.read_flow_run(fleet_run.id)
     assert ended.state is not None
-    assert ended.state.is_completed(), ended.state
+    assert ended.state.name == "Unhealthy", ended.state  # as the dead ones are; each has its report
     states = [state.name for state in client.read_flow_run_states(fleet_run.id)]
     assert "AwaitingReports" in states  # it gave its slot back, or no check could have run
 

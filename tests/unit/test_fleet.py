@@ -69,7 +69,11 @@ def test_a_healthy_site_asks_for_nothing_whatever_was_remarked() -> None:
         (StartedCheck(progress="waits"), "no worker has taken its check", "prefect worker ls"),
         (StartedCheck(progress="runs", state="Running"), "runs for longer", "Prefect's UI"),
         (StartedCheck(progress="over", state="Crashed", said="killed"), "ended as Crashed: killed", "check lab"),
-        (StartedCheck(progress="over", state="Skipped", said="provision runs"), "Skipped: provision runs", "check lab"),
+        (
+            StartedCheck(progress="busy", state="Skipped", said="provision runs"),
+            "another run works on the site: provision runs",
+            "when that has ended",
+        ),
     ],
 )
 def test_a_site_without_report_says_why_and_what_to_do(check: StartedCheck, said: str, to_do: str) -> None:
@@ -91,7 +95,7 @@ def test_what_a_service_said_is_no_format() -> None:
 
 
 @pytest.mark.parametrize(
-    ("progress", "awaited"), [("not started", False), ("waits", True), ("runs", True), ("over", False)]
+    ("progress", "awaited"), [("not started", False), ("waits", True), ("runs", True), ("busy", False), ("over", False)]
 )
 def test_what_may_still_leave_a_report_is_awaited(progress: str, awaited: bool) -> None:
     assert StartedCheck.model_validate({"progress": progress}).is_awaited == awaited

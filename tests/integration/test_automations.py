@@ -1,0 +1,109 @@
+"""The project's automations on a real Prefect server: applied again they are the same ones."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.events.schemas.automations import Automation
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.automations import align_automations
+from magnumhub.domain.errors import RefusedError, TransientError
+from tests.support.prefect_client import using_server
+
+ROOT = Path(__file__).parents[2]
+NAMES = {
+    "magnumhub: a check did not run",
+    "magnumhub: a site has recovered",
+    "magnumhub: a site is unhealthy",
+    "magnumhub: no checks",
+    "magnumhub: sites without a report",
+}
+
+
+@pytest.fixture(autouse=True)
+def client(prefect_server: str, tmp_path: Path) -> Iterator[SyncPrefectClient]:
+    with using_server(prefect_server, tmp_path / "prefect"), get_client(sync_client=True) as opened:
+        yield opened
+        for automation in opened.read_automations():
+            opened.delete_automation(automation.id)
+
+
+@pytest.fixture
+def block_id() -> Iterator[UUID]:
+    block = CustomWebhookNotificationBlock(name="magnumhub", url="http://127.0.0.1:9/", json_data={"text": "{{body}}"})
+    made: UUID = block.save("magnumhub", overwrite=True)
+    yield made
+    CustomWebhookNotificationBlock.delete("magnumhub")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An operator's copy of deployments/automations."""
+    return Path(shutil.copytree(ROOT / "deployments/automations", tmp_path / "deployments/automations"))
+
+
+def automations(client: SyncPrefectClient) -> dict[str, Automation]:
+    found = client.read_automations()
+    assert len({automation.name for automation in found}) == len(found)
+    return {automation.name: automation for automation in found}
+
+
+def test_every_file_becomes_one_automation_that_notifies(
+    client: SyncPrefectClient, folder: Path, block_id: UUID
+) -> None:
+    assert align_automations(folder) == dict.fromkeys(NAMES, "created")
+    made = automations(client)
+    assert set(made) == NAMES
+    assert all(automation.enabled for automation in made.values())
+    assert {action.block_document_id for each in made.values() for action in each.actions} == {block_id}
+    assert align_automations(folder) == dict.fromkeys(NAMES, "kept")
+    assert {each.id for each in automations(client).values()} == {each.id for each in made.values()}
+
+
+def test_a_changed_file_changes_its_automation_and_leaves_it_disabled(
+    client: SyncPrefectClient, folder: Path, block_id: UUID
+) -> None:
+    align_automations(folder)
+    before = automations(client)["magnumhub: no checks"]
+    client.pause_automation(before.id)
+    assert align_automations(folder)["magnumhub: no checks"] == "kept"
+    path = folder / "no-checks.yaml"
+    path.write_text(path.read_text().replace("within: 93600", "within: 180000"))
+    done = align_automations(folder)
+    assert {name for name, action in done.items() if action == "changed"} == {"magnumhub: no checks"}
+    after = automations(client)["magnumhub: no checks"]
+    assert (after.id, after.enabled, after.trigger.within.total_seconds()) == (before.id, False, 180000)
+
+
+def test_without_the_block_nothing_is_changed_and_it_is_said_how_to_make_it(
+    client: SyncPrefectClient, folder: Path
+) -> None:
+    with pytest.raises(RefusedError, match="no notification block custom-webhook/magnumhub") as refused:
+        align_automations(folder)
+    assert "type custom-webhook with the name magnumhub" in refused.value.hint
+    assert automations(client) == {}
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}), pytest.raises(TransientError):
+        align_automations(folder)
+
+
+def test_the_command_says_what_it_did(prefect_server: str, folder: Path, block_id: UUID) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "flows.automations"],
+        cwd=folder.parents[1],
+        env=os.environ | {"PREFECT_API_URL": prefect_server},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert set(ran.stdout.splitlines()) == {f"created     {name}" for name in NAMES}
