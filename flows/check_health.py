@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.outcome import ended_health
-from magnumhub.domain.conclusion import busy, conclude
+from magnumhub.domain.conclusion import busy, conclude, untold
 from magnumhub.domain.errors import BusyError
 from magnumhub.domain.health import Health
 from magnumhub.domain.spec_file import load_site
@@ -28,7 +28,7 @@ from tasks.find import find_site, within_reach
 from tasks.history import recall
 from tasks.notify import announce
 from tasks.progress import hiding
-from tasks.report import publish
+from tasks.report import publish, publish_skipped
 from tasks.secrets import secrets_of
 from tasks.sites import SiteName
 from tasks.users import check_users, holding_if_reached
@@ -68,6 +68,7 @@ def check_health(site: SiteName) -> Health | State[Health]:
             checks = [kubernetes, releases, *(check.result() for check in side_by_side)]
             users = check_users(spec, place, where, checks, history)
     except BusyError as error:
+        publish_skipped()
         return ended_health(busy(spec.name, started_at=started_at, ended_at=datetime.now(UTC), why=error.message))
     record, decision = conclude(
         spec.name,
@@ -79,7 +80,7 @@ def check_health(site: SiteName) -> Health | State[Health]:
         history=history,
         secrets=secrets,
     )
+    if decision.event and recalled is not None and not announce(decision.event, record.health):
+        record = untold(record, history)
     publish(record, recalled)
-    if decision.event and recalled is not None:
-        announce(decision.event, record.health)
     return ended_health(record.health)

@@ -52,6 +52,18 @@ def publish(record: Record, history: Sequence[Record] | None) -> None:
             report.remark(f"the report could not be left on Prefect's server, later checks will not know it: {error}")
 
 
+def publish_skipped() -> None:
+    """What a check leaves that left a busy site alone: its level as a tag, and nothing for later checks.
+
+    Safe to repeat, and about a server that does not take it: as `publish`.
+    """
+    with stage("report") as report:
+        try:
+            tag_run("Skipped")
+        except NO_SERVER as error:
+            report.remark(f"the run could not be tagged on Prefect's server: {error}")
+
+
 def tag_run(level: Level) -> None:
     """Let the flow run carry its level as a tag: the UI filters runs by tags, not by the names of states.
 

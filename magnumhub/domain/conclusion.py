@@ -71,6 +71,12 @@ def conclude(
     return Record(health=health, memory=memory), decision
 
 
+def untold(record: Record, history: Sequence[Record]) -> Record:
+    """The record of a check whose event did not arrive: the alarm stands as it stood, so that the next check tells."""
+    alarm = history[0].memory.alarm if history else False
+    return record.model_copy(update={"memory": record.memory.model_copy(update={"alarm": alarm})})
+
+
 def busy(site: str, *, started_at: datetime, ended_at: datetime, why: str) -> Health:
     """The document of a site on which another run works: nothing was looked at."""
     checks = [Check(name=name, level="Skipped", duration_s=0, summary=why) for name in CAUSAL_ORDER]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from magnumhub.domain.checking import checked, settled
-from magnumhub.domain.conclusion import busy, conclude
+from magnumhub.domain.conclusion import busy, conclude, untold
 from magnumhub.domain.findings import Category, Finding, Level
 from magnumhub.domain.health import Benchmark, Checked, UserChecks
 from magnumhub.domain.history import Memory, Record
@@ -71,6 +71,16 @@ def test_one_bad_night_is_no_alarm_and_the_second_is() -> None:
     assert (decision.event, third.memory.alarm) == (None, True)
     _, decision = concluded(history=(third, second, first))
     assert decision.event == "site.recovered"
+
+
+def test_an_event_that_did_not_arrive_is_told_by_the_next_check() -> None:
+    first, _ = concluded(failing("hub", Category.SERVICE))
+    second, decision = concluded(failing("hub", Category.SERVICE), history=(first,))
+    assert decision.event == "site.unhealthy"
+    kept = untold(second, (first,))
+    assert kept.memory.alarm is False
+    _, decision = concluded(failing("hub", Category.SERVICE), history=(kept, first))
+    assert decision.event == "site.unhealthy"
 
 
 def test_a_slow_computation_degrades_its_check() -> None:
