@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.states import Scheduled
 
+from flows.automations import AUTOMATIONS_DIR, align_automations
 from tests.support.notifications import Webhook, an_operator, check_fleet, check_health
 from tests.support.prefect_client import using_server
 from tests.support.sandbox import wait_until
@@ -48,9 +50,9 @@ def test_a_run_that_no_worker_takes_is_told(
     assert message["text"].startswith(text)
 
 
-def test_silence_is_told(client: SyncPrefectClient, told: Webhook) -> None:
+def test_silence_is_told(client: SyncPrefectClient, told: Webhook, tmp_path: Path) -> None:
     """With ten seconds for the file's 26 hours."""
-    [silence] = client.read_automations_by_name("magnumhub: no checks")
-    silence.trigger.within = timedelta(seconds=10)
-    client.update_automation(silence.id, silence)
+    described = (AUTOMATIONS_DIR / "no-checks.yaml").read_text()
+    (tmp_path / "no-checks.yaml").write_text(described.replace("within: 93600", "within: 10"))
+    assert align_automations(tmp_path) == {"magnumhub: no checks": "changed"}
     wait_until(lambda: told.subjects("no site was checked"), 60, "the silence is told")
