@@ -163,6 +163,7 @@ def upgrade_pending(sandbox: Sandbox) -> Iterator[None]:
     """Somebody's `helm upgrade` of the gateway was killed in the middle."""
     charts = sandbox.started["control_url"] + "/charts/dask-gateway"
     upgrade = ["upgrade", GATEWAY, GATEWAY, f"--repo={charts}", "--reuse-values", "--wait"]
+    upgrade.append("--force-conflicts")  # with whoever scaled a Deployment before
     upgrade.append("--set=gateway.loglevel=DEBUG")
     helm = subprocess.Popen(
         [*_helm(sandbox), *upgrade], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
@@ -175,7 +176,7 @@ def upgrade_pending(sandbox: Sandbox) -> Iterator[None]:
         _rolled_out(sandbox, GATEWAY, _API)
         yield
     finally:
-        subprocess.run([*_helm(sandbox), "rollback", GATEWAY, "--wait"], check=True, capture_output=True, timeout=120)
+        subprocess.run([*_helm(sandbox), "rollback", GATEWAY, "--wait", "--force-conflicts"], check=True, capture_output=True, timeout=120)
 
 
 @contextmanager
