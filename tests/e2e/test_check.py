@@ -81,7 +81,7 @@ def test_the_cloud_is_not_changed(running_sandbox: Sandbox, site: Path) -> None:
     assert [change for change in running_sandbox.mutations() if change["service"] != "kubernetes"] == before
 
 
-def test_prefects_server_has_the_report(checked: Ran, prefect_server: str) -> None:
+def test_prefects_server_has_the_report(checked: Ran, site: Path, prefect_server: str) -> None:
     found = httpx.post(f"{prefect_server}/artifacts/latest/filter", json={"limit": 200}).json()
     reports = {artifact["key"]: artifact["data"] for artifact in found}
     overview = reports["health-heat"]
@@ -91,9 +91,9 @@ def test_prefects_server_has_the_report(checked: Ran, prefect_server: str) -> No
     assert "2026.8.0" in reports["health-heat-versions"]
     assert "compute" in reports["health-heat-timings"]
     assert "health-heat-findings" in reports
-    runs = httpx.post(f"{prefect_server}/flow_runs/filter", json={"limit": 50}).json()
-    [tags] = {tuple(run["tags"]) for run in runs if run["name"] == "check_health heat" or "check_health" in run["name"]}
-    assert "healthy" in tags
+    runs = httpx.post(f"{prefect_server}/flow_runs/filter", json={"limit": 200}).json()
+    tags = {tuple(run["tags"]) for run in runs if run["name"] == f"check_health {site}"}
+    assert tags == {("healthy",)}
 
 
 def test_no_secret_shows(checked: Ran, running_sandbox: Sandbox, prefect_server: str) -> None:
