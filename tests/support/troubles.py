@@ -176,7 +176,12 @@ def upgrade_pending(sandbox: Sandbox) -> Iterator[None]:
         _rolled_out(sandbox, GATEWAY, _API)
         yield
     finally:
-        subprocess.run([*_helm(sandbox), "rollback", GATEWAY, "--wait", "--force-conflicts"], check=True, capture_output=True, timeout=120)
+        subprocess.run(
+            [*_helm(sandbox), "rollback", GATEWAY, "--wait", "--force-conflicts"],
+            check=True,
+            capture_output=True,
+            timeout=120,
+        )
 
 
 @contextmanager
