@@ -26,12 +26,13 @@ from tasks.checks import (
 from tasks.endpoints import find_endpoints
 from tasks.find import find_site, within_reach
 from tasks.history import recall
+from tasks.kubernetes import holding_if_reached
 from tasks.notify import announce
 from tasks.progress import hiding
 from tasks.report import publish, publish_skipped
 from tasks.secrets import secrets_of
 from tasks.sites import SiteName
-from tasks.users import check_users, holding_if_reached
+from tasks.users import check_users
 
 
 @flow(name="check_health", flow_run_name="check_health {site}")

@@ -27,11 +27,10 @@ from magnumhub.domain.health import GATEWAY_INSIDE, Checked
 from magnumhub.domain.history import Memory
 from magnumhub.domain.results import Part, Release, Report
 from magnumhub.domain.spec import Site
-from magnumhub.domain.wiring import CHECK_USER, RELEASES, is_inside_only, public_services
+from magnumhub.domain.wiring import CHECK_USER, RELEASES, is_inside_only
 from magnumhub.kube.leftovers import observe_kube_leftovers
 from magnumhub.kube.readiness import kubernetes_version, nodes
 from magnumhub.kube.releases import installed_releases
-from magnumhub.kube.services import observe_address
 from magnumhub.kube.workloads import NODE_COMES_WITHIN, WAITING_FOR, observe_workloads
 from magnumhub.openstack.expiry import observe_cluster_ca, observe_credential
 from magnumhub.openstack.leftovers import observe_cloud_leftovers
@@ -39,7 +38,7 @@ from magnumhub.openstack.survey import survey_quotas
 from magnumhub.remote.reachability import closed_ports
 from magnumhub.remote.tls import observe_api_certificate, observe_hub_certificate
 from magnumhub.services.front import look_at_gateway, look_at_hub
-from tasks.endpoints import Where
+from tasks.endpoints import Where, public_addresses
 from tasks.find import Found, Place, inside
 from tasks.policy import OBSERVE
 from tasks.progress import stage
@@ -137,12 +136,8 @@ def check_addresses(site: Site, place: Place | None) -> Checked:
         return skipped("addresses", NO_KUBERNETES)
 
     def look(check: Checking) -> None:
-        with inside(site, place, report) as there:
-            seen = [
-                observe_address(there.kube, part, service, place.addresses.get(part))
-                for part, service in public_services(site).items()
-            ]
-        seen = [address.model_copy(update={"closed": _closed(address)}) for address in seen]
+        found = public_addresses(site, place, report).values()
+        seen = [address.model_copy(update={"closed": _closed(address)}) for address in found]
         for address in seen:
             check.findings += judge_address(site, address)
         check.summary = ", ".join(f"{address.service.name} at {address.users}" for address in seen)

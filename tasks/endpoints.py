@@ -6,8 +6,9 @@ from prefect import task
 from pydantic import Field
 
 from magnumhub.domain.checking import Checking, run_check
+from magnumhub.domain.checks.addresses import AddressSeen
 from magnumhub.domain.history import Memory
-from magnumhub.domain.results import Report, Result
+from magnumhub.domain.results import Part, Report, Result
 from magnumhub.domain.spec import Site
 from magnumhub.domain.wiring import endpoints, public_services
 from magnumhub.kube.services import observe_address
@@ -51,13 +52,21 @@ def find_endpoints(site: Site, place: Place | None, before: Memory | None) -> Wh
 
 
 def _where(site: Site, place: Place, report: Report) -> Where:
-    with inside(site, place, report) as there:
-        seen = {
-            part: observe_address(there.kube, part, service, place.addresses.get(part))
-            for part, service in public_services(site).items()
-        }
+    seen = public_addresses(site, place, report)
     ports: dict[str, dict[str, int]] = {"dask_gateway": {}, **{part: address.ports for part, address in seen.items()}}
     urls = endpoints(site, {part: address.users for part, address in seen.items()}, ports)
     # A Service that is not there is told by the check of addresses; nothing can be asked of it.
     asked = {str(part): urls[part] for part, address in seen.items() if address.exists and address.users}
     return Where.model_validate({**asked, "gateway_ports": ports["dask_gateway"]})
+
+
+def public_addresses(site: Site, place: Place, report: Report) -> dict[Part, AddressSeen]:
+    """The Services that users come by, beside the floating IPs that are marked for them.
+
+    Safe to repeat: reads only.
+    """
+    with inside(site, place, report) as there:
+        return {
+            part: observe_address(there.kube, part, service, place.addresses.get(part))
+            for part, service in public_services(site).items()
+        }

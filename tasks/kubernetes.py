@@ -7,14 +7,19 @@ from contextlib import ExitStack, contextmanager
 
 from prefect import task
 
+from magnumhub.domain.errors import BusyError, MagnumhubError
 from magnumhub.domain.results import MagnumCluster
 from magnumhub.domain.spec import Site
-from magnumhub.kube.lease import SiteLease, site_lease
+from magnumhub.kube.lease import LEASE_S, SiteLease, site_lease
 from magnumhub.kube.readiness import wait_for_nodes
 from magnumhub.kube.storage import ensure_storage_class
 from tasks.access import Way, reached
+from tasks.find import PATIENCE_S, Place
 from tasks.policy import OBSERVE
 from tasks.progress import stage
+
+_BUSY_S = LEASE_S + 5.0
+"""How long another run is waited for before the site is left alone: by then a dead one is known to be dead."""
 
 
 @task(name="wait for Kubernetes", **OBSERVE)
@@ -72,6 +77,28 @@ def holding_site(
             lease = held.enter_context(site_lease(there.kube, site.name, wait_s=limit_s, report=report))
         _held[site.name] = lease
         held.callback(_held.pop, site.name, None)
+        yield
+
+
+@contextmanager
+def holding_if_reached(site: Site, place: Place | None) -> Iterator[None]:
+    """Hold the site while it is checked, so that nobody changes it meanwhile; there is nothing to hold without a place.
+
+    Raises:
+        BusyError: another run works on the site; the check leaves it alone.
+    """
+    with ExitStack() as held:
+        if place is not None:
+            try:
+                held.enter_context(
+                    holding_site(site, place.magnum_cluster, place.way, wait_s=_BUSY_S, patience_s=PATIENCE_S)
+                )
+            except BusyError:
+                raise
+            except MagnumhubError as error:
+                # An API that answers and takes no lease is what the checks are to find out about.
+                with stage("lease") as report:
+                    report.remark(f"the site could not be held: {error.message}")
         yield
 
 

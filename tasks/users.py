@@ -1,51 +1,22 @@
-"""The site as a user meets it, held while it is checked: nobody changes it, and a notebook computes."""
+"""The site as a user meets it: a notebook computes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 
 from prefect import task
 
 from magnumhub.domain.checking import Checking, look_once
-from magnumhub.domain.errors import BusyError, MagnumhubError
 from magnumhub.domain.health import Checked, UserChecks
 from magnumhub.domain.history import Record, versions_before
 from magnumhub.domain.spec import Site
-from magnumhub.kube.lease import LEASE_S
 from magnumhub.services.users import Front, Inside, check_as_user_twice, nobody_checked
 from tasks.checks import NO_KUBERNETES
 from tasks.endpoints import Where
-from tasks.find import PATIENCE_S, Place, inside
-from tasks.kubernetes import holding_site
+from tasks.find import Place, inside
 from tasks.policy import OBSERVE
 from tasks.progress import stage
 from tasks.verify import hub_access
-
-_BUSY_S = LEASE_S + 5.0
-"""How long another run is waited for before the site is left alone: by then a dead one is known to be dead."""
-
-
-@contextmanager
-def holding_if_reached(site: Site, place: Place | None) -> Iterator[None]:
-    """Hold the site while it is checked, so that nobody changes it meanwhile; there is nothing to hold without a place.
-
-    Raises:
-        BusyError: another run works on the site; the check leaves it alone.
-    """
-    with ExitStack() as held:
-        if place is not None:
-            try:
-                held.enter_context(
-                    holding_site(site, place.magnum_cluster, place.way, wait_s=_BUSY_S, patience_s=PATIENCE_S)
-                )
-            except BusyError:
-                raise
-            except MagnumhubError as error:
-                # An API that answers and takes no lease is what the checks are to find out about.
-                with stage("lease") as report:
-                    report.remark(f"the site could not be held: {error.message}")
-        yield
 
 
 @task(name="check as a user", **OBSERVE)
