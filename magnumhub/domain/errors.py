@@ -84,6 +84,22 @@ class NotOursError(RefusedError):
     """A thing of that name exists and does not carry the site's mark; it is never touched."""
 
 
+class StalePlanError(RefusedError):
+    """Between plan and act somebody else changed what the plan was made on.
+
+    Args:
+        resource: the row's.
+        planned, now: the action that was planned, and the one that would be needed now.
+    """
+
+    def __init__(self, resource: str, *, planned: str, now: str) -> None:
+        what = f"to {planned} it" if planned != now else f"to {now} it as it was then"
+        super().__init__(
+            f"{resource} has changed since the plan was made, which was {what}; now the run would have to {now} it",
+            "run again: a new plan is made from what is there now",
+        )
+
+
 class AuthenticationError(RefusedError):
     """The credentials were not accepted, or may not do what is asked."""
 

@@ -1,10 +1,11 @@
-"""What provision would do to each resource, and what users would notice: told before anything is done."""
+"""What a flow will do to each resource, and what users will notice: told before anything is done, then carried out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+from magnumhub.domain.errors import StalePlanError
 from magnumhub.domain.facts import CloudFacts, ClusterFacts
 from magnumhub.domain.findings import Finding
 from magnumhub.domain.needs import address_of, our_clusters, roles_wanted
@@ -13,20 +14,26 @@ from magnumhub.domain.spec import NEWEST, ChartSpec, DynamicStorage, Site
 from magnumhub.domain.templates import Template
 from magnumhub.domain.wiring import GATEWAY_RELEASE, HUB_RELEASE
 
-PlanAction = Literal["create", "keep", "change", "blocked"]
+PlanAction = Literal["create", "keep", "change", "delete", "blocked"]
 
 
 class Change(Result):
-    """One row: what happens to a resource, why, and what users notice of it (empty: nothing)."""
+    """One row: what happens to a resource, why, and what users notice of it (empty: nothing).
+
+    values: how the chart's values change, a line each, secrets masked.
+    basis: what was seen when it was decided, so that it is known whether that still holds; in no document.
+    """
 
     resource: str
     action: PlanAction
     reason: str
     users_notice: str = ""
+    values: tuple[str, ...] = ()
+    basis: str = ""
 
 
 class Plan(Result):
-    """All rows, in the order in which they would be carried out; blocked ones first."""
+    """All rows, in the order in which they are carried out; blocked ones first."""
 
     site: str
     changes: tuple[Change, ...]
@@ -35,9 +42,36 @@ class Plan(Result):
     def would_change(self) -> bool:
         return any(change.action != "keep" for change in self.changes)
 
+    @property
+    def blocked(self) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.action == "blocked")
+
+    def row(self, resource: str) -> Change | None:
+        """What is said of a resource; None: nothing is."""
+        return next((change for change in self.changes if change.resource == resource), None)
+
+    def confirm(self, resource: str, action: PlanAction, *, basis: str = "") -> None:
+        """Refuse an act that was not planned, or that was planned on what is not so any more.
+
+        What has been done meanwhile (`keep`) is fine: an earlier try of this run did it.
+
+        Args:
+            action: what is to be done now, as things are now.
+            basis: what that was decided on, in the words of the row.
+
+        Raises:
+            StalePlanError: somebody else has changed the site since; nothing was touched, and a new plan says what is.
+        """
+        if action == "keep":
+            return
+        row = self.row(resource)
+        planned = row.action if row else "keep"
+        if action != planned or (row and row.basis != basis):
+            raise StalePlanError(resource, planned=planned, now=action)
+
     def document(self) -> dict[str, Any]:
         """The JSON document of `plan --json`."""
-        return self.model_dump(mode="json")
+        return {"site": self.site, "changes": [change.model_dump(exclude={"basis"}) for change in self.changes]}
 
 
 def plan_changes(

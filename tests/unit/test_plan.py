@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from magnumhub.domain.errors import StalePlanError
 from magnumhub.domain.facts import AddressFacts, CloudFacts, ClusterFacts, ProjectFacts
 from magnumhub.domain.findings import Category, Finding
-from magnumhub.domain.plan import Plan, plan_changes
+from magnumhub.domain.plan import Change, Plan, PlanAction, plan_changes
 from magnumhub.domain.results import Release
 from magnumhub.domain.spec import Site
 from magnumhub.domain.spec_file import load_site, parse_site
@@ -143,3 +144,40 @@ def test_the_address_that_magnum_gives_a_master(facts: CloudFacts, action: str) 
 
     assert plan.changes[0].resource == "address master"
     assert (plan.changes[0].action, plan.changes[0].reason) == (action, "Magnum gives it one, which is adopted")
+
+
+def test_an_act_that_was_planned_on_what_is_still_so_is_confirmed() -> None:
+    change = Change(resource="release jupyterhub", action="change", reason="chart 4.1.0 becomes 4.4.0", basis="a1")
+    plan = Plan(site="iris", changes=(change,))
+    plan.confirm("release jupyterhub", "change", basis="a1")
+    plan.confirm("release jupyterhub", "keep", basis="b2")  # done already, by an earlier try of the same run
+
+
+@pytest.mark.parametrize(
+    ("resource", "action", "basis"),
+    [
+        ("release jupyterhub", "change", "b2"),  # somebody has upgraded it meanwhile
+        ("release jupyterhub", "create", "a1"),  # somebody has uninstalled it
+        ("cluster iris", "create", ""),  # what the plan says nothing of stays as it is
+    ],
+)
+def test_an_act_that_was_not_planned_is_refused(resource: str, action: PlanAction, basis: str) -> None:
+    change = Change(resource="release jupyterhub", action="change", reason="chart 4.1.0 becomes 4.4.0", basis="a1")
+    with pytest.raises(StalePlanError, match=f"{resource} has changed since the plan was made"):
+        Plan(site="iris", changes=(change,)).confirm(resource, action, basis=basis)
+
+
+def test_the_document_says_how_values_change_and_not_what_was_seen() -> None:
+    change = Change(resource="storage", action="keep", reason="class fast", values=("a: 1 -> 2",), basis="seen")
+    assert Plan(site="iris", changes=(change,)).document() == {
+        "site": "iris",
+        "changes": [
+            {
+                "resource": "storage",
+                "action": "keep",
+                "reason": "class fast",
+                "users_notice": "",
+                "values": ("a: 1 -> 2",),
+            }
+        ],
+    }
