@@ -12,6 +12,7 @@ from flows.outcome import ended
 from magnumhub.domain.deployment import Deployment
 from magnumhub.domain.spec_file import load_site
 from tasks.access import open_master
+from tasks.charts import check_values, ensure_helm
 from tasks.cluster import start_cluster, wait_for_cluster
 from tasks.dask_gateway import ensure_dask_gateway
 from tasks.jupyterhub import ensure_jupyterhub
@@ -19,7 +20,6 @@ from tasks.kubernetes import ensure_storage, holding_site, wait_for_kubernetes
 from tasks.network import request_ingress, reserve_addresses, settle_addresses
 from tasks.preflight import check_preflight
 from tasks.progress import recording
-from tasks.releases import check_values, ensure_helm
 from tasks.sites import SiteName
 from tasks.verify import endpoints_of, verify_site
 

@@ -7,8 +7,9 @@ from prefect import task
 from magnumhub.domain.results import Addresses, MagnumCluster
 from magnumhub.domain.spec import Site
 from tasks.access import Way
+from tasks.charts import Charts
 from tasks.policy import OBSERVE
-from tasks.releases import Charts, Installed, ensure_installed
+from tasks.releases import Installed, ensure_installed
 
 
 @task(name="ensure JupyterHub", **OBSERVE)

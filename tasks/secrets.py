@@ -10,7 +10,7 @@ from magnumhub.domain.spec import Site
 from magnumhub.domain.wiring import secret_refs
 from magnumhub.kube.secrets import read_secret
 from tasks.find import Place, inside
-from tasks.releases import TOKENS_SECRET
+from tasks.values import TOKENS_SECRET
 
 
 def secrets_of(site: Site, place: Place | None) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ from tasks.access import Way, reached
 from tasks.network import by_role
 from tasks.policy import OBSERVE
 from tasks.progress import stage
-from tasks.releases import TOKENS_SECRET, Installed
+from tasks.releases import Installed
+from tasks.values import TOKENS_SECRET
 
 VERIFIED_SECRET = "magnumhub-verified"  # noqa: S105  the Secret's name
 """In the hub's namespace: which revisions were computed on and found healthy, so that the next run can be light."""

@@ -14,7 +14,7 @@ from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.ground import Ground
 from magnumhub.domain.spec import Site
 from magnumhub.domain.spec_file import load_site, parse_site
-from tasks.releases import check_values
+from tasks.charts import check_values
 from tests.unit import test_chart_repository
 from tests.unit.test_chart_repository import Repository
 from tests.unit.test_helm_charts import packed
