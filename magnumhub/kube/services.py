@@ -115,8 +115,7 @@ def _late(
     kube: Kube, namespace: str, name: str, actual: str | None, asked: str | None, deadline_s: float
 ) -> DeadlineError:
     where = f"service {namespace}/{name}"
-    reason = _events_reason(kube, namespace, name)
-    said = f"the cloud's controller says {reason}" if reason else "the cloud's controller says nothing"
+    said = controllers_word(kube, namespace, name)
     if actual is None:
         return DeadlineError(
             f"{where} has no external address after {deadline_s:.0f} s"
@@ -130,10 +129,11 @@ def _late(
     )
 
 
-def _events_reason(kube: Kube, namespace: str, name: str) -> str:
+def controllers_word(kube: Kube, namespace: str, name: str) -> str:
+    """What the cloud's controller said of a Service last, as part of a sentence."""
     with translated(f"listing the events of service {namespace}/{name}"):
         events = kube.plain(kube.core.list_namespaced_event(namespace))["items"]
-    return last_warning(events, "Service", name)
+    return f"the cloud's controller says {last_warning(events, 'Service', name) or 'nothing'}"
 
 
 def _read(kube: Kube, namespace: str, name: str) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from magnumhub.domain.errors import NotOursError, RefusedError
 from magnumhub.domain.results import FloatingIP, Role
@@ -48,6 +48,32 @@ class Choice:
     left: tuple[Seen, ...] = ()
 
 
+def settled(seen: Sequence[Seen]) -> tuple[Seen, ...]:
+    """Read marks of a redeploy that was stopped while it moved them: an address has the role that is reserved for it as
+    soon as no other address of its site has it.
+
+    Marks are written one after the other, so that a swap of two addresses or a move needs one write that decides:
+    before it every run finds the old addresses, from it on the new ones.
+    """
+    going = [ip for ip in seen if ip.mark is not None and ip.mark.reserved_for]
+    while True:
+        taken = {(ip.mark.site, ip.mark.role) for ip in seen if ip.mark is not None and ip not in going}
+        free = [ip for ip in going if ip.mark and (ip.mark.site, ip.mark.reserved_for) not in taken]
+        if free == going:
+            return tuple(_arrived(ip) if ip in going else ip for ip in seen)
+        going = free
+
+
+def held(seen: Sequence[Seen], *, site: str, role: Role) -> Seen | None:
+    """The address that has a role of a site; of several the one that serves, then the eldest."""
+    return _elder([ip for ip in seen if ip.mark is not None and (ip.mark.site, ip.mark.role) == (site, role)])
+
+
+def serves_balancer(ip: Seen) -> bool:
+    """Whether it serves a load balancer: one of Octavia, or the port that stands for one where there is no Octavia."""
+    return (ip.serves or "").startswith(("load balancer ", "port kube_service_"))
+
+
 def choose(seen: Sequence[Seen], *, site: str, role: Role, wanted: str, network_id: str) -> Choice:
     """Decide which address a role gets.
 
@@ -80,6 +106,11 @@ def elder_twin(seen: Sequence[Seen], *, site: str, mine: FloatingIP) -> Seen | N
     twins = (site, mine.role, "allocated")
     elder = _elder([ip for ip in seen if ip.mark and (ip.mark.site, ip.mark.role, ip.mark.origin) == twins])
     return None if elder is None or elder.id == mine.id else elder
+
+
+def _arrived(ip: Seen) -> Seen:
+    assert ip.mark is not None and ip.mark.reserved_for
+    return replace(ip, mark=replace(ip.mark, role=ip.mark.reserved_for, reserved_for=""), tagged=False)
 
 
 def _elder(candidates: Sequence[Seen]) -> Seen | None:

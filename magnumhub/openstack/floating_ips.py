@@ -6,6 +6,7 @@ the address serves, and afterwards asks Neutron again instead of believing the r
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -13,9 +14,10 @@ import openstack.exceptions as sdk_errors
 from openstack.connection import Connection
 
 from magnumhub.domain.errors import NotOursError, RefusedError, ServiceError
+from magnumhub.domain.plan import Confirm, unplanned
 from magnumhub.domain.results import Action, Addresses, FloatingIP, Master, Report, Role
 from magnumhub.domain.spec import Site
-from magnumhub.openstack.addresses import Choice, Seen, choose, elder_twin
+from magnumhub.openstack.addresses import Choice, Seen, choose, elder_twin, settled
 from magnumhub.openstack.cloud import translated
 from magnumhub.openstack.marks import Mark, description_of, read_mark, tags_with
 
@@ -33,7 +35,7 @@ def observe(conn: Connection) -> tuple[Seen, ...]:
         used = {ip.port_id for ip in ips} - {None}
         ports = {port.id: port for port in conn.network.ports(project_id=project)} if used else {}
         servers = {server.id: server.name for server in conn.compute.servers()} if used else {}
-        return tuple(_seen(ip, ports.get(ip.port_id), servers) for ip in ips)
+        return settled([_seen(ip, ports.get(ip.port_id), servers) for ip in ips])
 
 
 def find_marked(conn: Connection, site: str) -> list[FloatingIP]:
@@ -41,10 +43,17 @@ def find_marked(conn: Connection, site: str) -> list[FloatingIP]:
 
     Safe to repeat: reads only.
     """
-    return [_result(ip, "kept") for ip in observe(conn) if ip.mark is not None and ip.mark.site == site]
+    return [result_of(ip, "kept") for ip in observe(conn) if ip.mark is not None and ip.mark.site == site]
 
 
-def ensure_reserved(conn: Connection, site: Site, *, master: bool, report: Report) -> Addresses:
+def ensure_reserved(
+    conn: Connection,
+    site: Site,
+    *,
+    master: bool,
+    report: Report,
+    confirm: Callable[[Role], Confirm] = lambda role: unplanned,
+) -> Addresses:
     """Reserve the addresses that the site needs, each marked with the site and its role.
 
     Safe to repeat: an address with the site's mark for a role is used again, and a second one that we allocated for it
@@ -53,6 +62,7 @@ def ensure_reserved(conn: Connection, site: Site, *, master: bool, report: Repor
 
     Args:
         master: whether the master needs an address of ours.
+        confirm: called for each role before the first one is touched: `create`, or `change` of that address.
 
     Raises:
         RefusedError: the quota is used up, the external network is unknown, or an address asked for cannot be used.
@@ -72,6 +82,11 @@ def ensure_reserved(conn: Connection, site: Site, *, master: bool, report: Repor
         for role, address in roles.items()
         if address != "none"
     }
+    for role, choice in choices.items():
+        if choice.use is None:
+            confirm(role)("create", "")
+        elif choice.use.mark != choice.mark:
+            confirm(role)("change", choice.use.address)
     got = {role: _carry_out(conn, choice, network_id, report) for role, choice in choices.items()}
     for left in (left for choice in choices.values() for left in choice.left):
         report(f"releasing {left.address}, which a first run that was stopped allocated twice")
@@ -99,7 +114,7 @@ def associate_master(conn: Connection, floating_ip: FloatingIP, master: Master) 
     """
     seen = _look(conn, floating_ip.id, floating_ip.address)
     if seen.port_id == master.port_id:
-        return _result(seen, "kept")
+        return result_of(seen, "kept")
     if seen.port_id is not None:
         raise NotOursError(
             f"{seen.address} is reserved for the master and serves {seen.serves or 'port ' + seen.port_id}",
@@ -115,7 +130,7 @@ def associate_master(conn: Connection, floating_ip: FloatingIP, master: Master) 
     seen = _look(conn, floating_ip.id, floating_ip.address)
     if seen.port_id != master.port_id:
         raise ServiceError(f"Neutron was asked to put {seen.address} on {master.name}, and shows it elsewhere")
-    return _result(seen, "changed")
+    return result_of(seen, "changed")
 
 
 def adopt_master(conn: Connection, site: Site, master: Master) -> FloatingIP:
@@ -130,14 +145,14 @@ def adopt_master(conn: Connection, site: Site, master: Master) -> FloatingIP:
     if seen is None:
         raise ServiceError(f"Nova shows {master.floating_address} on {master.name}, Neutron has no such floating IP")
     if seen.mark is None:
-        return _write(conn, seen, Mark(site.name, "master", "given"))
+        return write_mark(conn, seen, Mark(site.name, "master", "given"))
     if seen.mark.site != site.name:
         raise NotOursError(f"{seen.address} on {master.name} is marked as an address of site {seen.mark.site!r}")
-    return _result(seen, "kept")
+    return result_of(seen, "kept")
 
 
-def set_firewall(conn: Connection, floating_ip: FloatingIP, state: Literal["asked", "open"]) -> FloatingIP:
-    """Remember on the address that its firewall was asked to open, or was seen open.
+def set_firewall(conn: Connection, floating_ip: FloatingIP, state: Literal["", "asked", "open"]) -> FloatingIP:
+    """Remember on the address that its firewall was asked to open, or was seen open; "" takes the question back.
 
     Safe to repeat: the mark is written only where it differs.
     """
@@ -147,8 +162,8 @@ def set_firewall(conn: Connection, floating_ip: FloatingIP, state: Literal["aske
             f"{seen.address} does not carry the site's mark any more", "run provision again: it marks or replaces it"
         )
     if seen.mark.firewall == state:
-        return _result(seen, "kept")
-    return _write(conn, seen, replace(seen.mark, firewall=state))
+        return result_of(seen, "kept")
+    return write_mark(conn, seen, replace(seen.mark, firewall=state))
 
 
 def external_network_id(conn: Connection, name: str) -> str:
@@ -178,31 +193,44 @@ def _settled(conn: Connection, site: str, got: dict[Any, FloatingIP]) -> dict[An
     for role in twins:
         with translated(f"releasing {mine[role].address}, allocated twice for {role}"):
             conn.network.delete_ip(mine[role].id, ignore_missing=True)
-    return got | {role: _result(twin, "kept") for role, twin in twins.items()}
+    return got | {role: result_of(twin, "kept") for role, twin in twins.items()}
 
 
 def _carry_out(conn: Connection, choice: Choice, network_id: str, report: Report) -> FloatingIP:
     for old in choice.retired:
         assert old.mark is not None
         report(f"{old.address} was the {old.mark.role} address until now; kept as spare")
-        _write(conn, old, replace(old.mark, role="spare"))
+        write_mark(conn, old, replace(old.mark, role="spare"))
     if choice.use is not None:
         if choice.use.tagged and choice.use.mark == choice.mark:
-            return _result(choice.use, "kept")
-        return _write(conn, choice.use, choice.mark)
-    mark = choice.mark
-    with translated(f"allocating a floating IP for {mark.role}", hint=_QUOTA_HINT):
-        ip = conn.network.create_ip(floating_network_id=network_id, description=description_of(mark.site, mark.role))
-    report(f"allocated {ip.floating_ip_address} for {mark.role}")
-    return _write(conn, _seen(ip, None, {}), mark, "created")
+            return result_of(choice.use, "kept")
+        return write_mark(conn, choice.use, choice.mark)
+    return allocate(conn, choice.mark, network_id, report)
 
 
-def _write(conn: Connection, seen: Seen, mark: Mark, action: Action = "changed") -> FloatingIP:
+def allocate(conn: Connection, mark: Mark, network_id: str, report: Report) -> FloatingIP:
+    """Allocate an address that says from its first moment on whose it is.
+
+    Raises:
+        RefusedError: the quota is used up.
+    """
+    what = mark.reserved_for or mark.role
+    with translated(f"allocating a floating IP for {what}", hint=_QUOTA_HINT):
+        ip = conn.network.create_ip(floating_network_id=network_id, description=description_of(mark))
+    report(f"allocated {ip.floating_ip_address} for {what}")
+    return write_mark(conn, _seen(ip, None, {}), mark, "created")
+
+
+def write_mark(conn: Connection, seen: Seen, mark: Mark, action: Action = "changed") -> FloatingIP:
+    """Make an address say this; tags of others stay.
+
+    Safe to repeat: the same is written again.
+    """
     with translated(f"marking {seen.address} as {mark.role} of {mark.site}"):
         ip = conn.network.get_ip(seen.id)
         tags = tags_with(mark, ip.tags)
         conn.network.set_tags(ip, tags)
-    return _result(replace(seen, mark=mark, tags=tuple(tags)), action)
+    return result_of(replace(seen, mark=mark, tags=tuple(tags)), action)
 
 
 def _look(conn: Connection, floating_ip_id: str, address: str) -> Seen:
@@ -247,7 +275,8 @@ def what_serves(device_owner: str | None, device_id: str | None, port_name: str 
     return f"port {port_name or device_id or 'without a name'}{f' of {owner}' if owner else ''}"
 
 
-def _result(seen: Seen, action: Action) -> FloatingIP:
+def result_of(seen: Seen, action: Action) -> FloatingIP:
+    """An address with a mark, as stages hand it on."""
     assert seen.mark is not None
     mark = seen.mark
     return FloatingIP(

@@ -14,13 +14,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from magnumhub.domain.results import Role
+from magnumhub.domain.results import Part, Role
 
 Origin = Literal["allocated", "given"]
 Firewall = Literal["", "asked", "open"]
 
 _PREFIX = "magnumhub:"
-_DESCRIPTION = re.compile(r"^reserved by magnumhub for site=(?P<site>\S+) role=(?P<role>\S+)$")
+_CLUSTER = f"{_PREFIX}cluster="
+_DESCRIPTION = re.compile(r"^reserved by magnumhub for site=(?P<site>\S+) role=(?P<role>\S+)(?: for=(?P<for>\S+))?$")
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,14 @@ class Mark:
 
     origin: `allocated` by us, so that we may release it, or `given` by the site's file or by Magnum: never released.
     firewall: whether a person was asked to open it, and whether it was seen open.
+    reserved_for: the role that it gets next, by a redeploy that has not come that far; see `settled` in addresses.py.
     """
 
     site: str
     role: Role
     origin: Origin
     firewall: Firewall = ""
+    reserved_for: Part | Literal[""] = ""
 
 
 def read_mark(tags: Iterable[str], description: str | None) -> Mark | None:
@@ -42,20 +45,46 @@ def read_mark(tags: Iterable[str], description: str | None) -> Mark | None:
     words = dict(tag.removeprefix(_PREFIX).split("=", 1) for tag in tags if tag.startswith(_PREFIX) and "=" in tag)
     if not words:
         found = _DESCRIPTION.match(description or "")
-        words = {**found.groupdict(), "origin": "allocated"} if found else {}
-    site, role, origin, firewall = (words.get(key, "") for key in ("site", "role", "origin", "firewall"))
+        words = {**found.groupdict(""), "origin": "allocated"} if found else {}
+    site, role, origin, firewall, part = (words.get(key, "") for key in ("site", "role", "origin", "firewall", "for"))
     if not site or role not in get_args(Role) or origin not in get_args(Origin) or firewall not in get_args(Firewall):
         return None
-    return Mark(site, role, origin, firewall)  # type: ignore[arg-type]
+    if part not in ("", *get_args(Part)):
+        return None
+    return Mark(site, role, origin, firewall, part)  # type: ignore[arg-type]
 
 
 def tags_with(mark: Mark, tags: Iterable[str]) -> list[str]:
-    """The tags an address has to carry for this mark; others' tags stay."""
+    """The tags an address has to carry for this mark; others' tags stay, and which clusters it remembers."""
     ours = {"site": mark.site, "role": mark.role, "origin": mark.origin, "firewall": mark.firewall}
-    others = [tag for tag in tags if not tag.startswith(_PREFIX)]
-    return sorted(others + [f"{_PREFIX}{key}={value}" for key, value in ours.items() if value])
+    ours |= {"for": mark.reserved_for}
+    return sorted(others_tags(tags) + [f"{_PREFIX}{key}={value}" for key, value in ours.items() if value])
 
 
-def description_of(site: str, role: Role) -> str:
-    """What an address says from its first moment on."""
-    return f"reserved by magnumhub for site={site} role={role}"
+def others_tags(tags: Iterable[str]) -> list[str]:
+    """The tags that are not ours."""
+    return [tag for tag in tags if not tag.startswith(_PREFIX)]
+
+
+def clusters_of(tags: Iterable[str]) -> set[str]:
+    """The uuids of the Magnum clusters that an address remembers: a teardown began to delete them.
+
+    The cloud names load balancers after them, and once Magnum has deleted a cluster nobody else knows its uuid.
+    """
+    return {tag.removeprefix(_CLUSTER) for tag in tags if tag.startswith(_CLUSTER)}
+
+
+def tags_remembering(uuids: Iterable[str], tags: Iterable[str]) -> list[str]:
+    """The tags with these clusters besides those that are remembered already."""
+    return sorted({*tags, *(f"{_CLUSTER}{uuid}" for uuid in uuids)})
+
+
+def tags_without_mark(tags: Iterable[str]) -> list[str]:
+    """The tags of others alone: the address is ours no more."""
+    return sorted(tag for tag in tags if not tag.startswith(_PREFIX))
+
+
+def description_of(mark: Mark) -> str:
+    """What an address that is allocated says from its first moment on."""
+    reserved_for = f" for={mark.reserved_for}" if mark.reserved_for else ""
+    return f"reserved by magnumhub for site={mark.site} role={mark.role}{reserved_for}"

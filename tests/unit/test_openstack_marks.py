@@ -25,12 +25,24 @@ def test_tags_of_others_stay_and_old_words_of_ours_go() -> None:
 
 
 def test_an_address_whose_tags_were_never_written_is_known_by_its_description() -> None:
-    assert read_mark([], description_of("iris-cam", "master")) == Mark("iris-cam", "master", "allocated")
+    assert read_mark([], description_of(Mark("iris-cam", "master", "allocated"))) == Mark("iris-cam", "master", "allocated")
+
+
+def test_what_an_address_is_reserved_for_is_read_from_tags_and_description() -> None:
+    mark = Mark("iris-cam", "spare", "allocated", reserved_for="jupyterhub")
+    assert tags_with(mark, []) == [
+        "magnumhub:for=jupyterhub",
+        "magnumhub:origin=allocated",
+        "magnumhub:role=spare",
+        "magnumhub:site=iris-cam",
+    ]
+    assert read_mark(tags_with(mark, []), "") == mark
+    assert read_mark([], description_of(mark)) == mark
 
 
 def test_tags_win_over_the_description_of_an_address_that_moved_on() -> None:
     moved = tags_with(Mark("iris-cam", "spare", "allocated"), [])
-    assert read_mark(moved, description_of("iris-cam", "jupyterhub")) == Mark("iris-cam", "spare", "allocated")
+    assert read_mark(moved, description_of(Mark("iris-cam", "jupyterhub", "allocated"))) == Mark("iris-cam", "spare", "allocated")
 
 
 @pytest.mark.parametrize(

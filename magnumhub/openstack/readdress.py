@@ -1,0 +1,255 @@
+"""Moves a site's public addresses: reserved first, re-pointed within two requests, remembered last.
+
+A floating IP that is put on another port goes on serving under the same load balancer, so nobody's connection to the
+pods is touched. Re-pointing one that serves something else silently succeeds in Neutron: everything is looked at before
+the first request that changes anything, and asked again after the last.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from openstack.connection import Connection
+
+from magnumhub.domain.checks.leftovers import balancer_prefix
+from magnumhub.domain.errors import MagnumhubError, NotOursError, RefusedError, ServiceError
+from magnumhub.domain.results import FloatingIP, Part, Report, Result
+from magnumhub.domain.spec import Site
+from magnumhub.domain.wiring import ServiceName
+from magnumhub.openstack.addresses import Seen, serves_balancer
+from magnumhub.openstack.cloud import translated
+from magnumhub.openstack.floating_ips import allocate, external_network_id, observe, result_of, write_mark
+from magnumhub.openstack.marks import others_tags
+from magnumhub.openstack.moves import FRESH, Decision, decide_moves, refuse_pinned, repointing
+
+_RESTORING_PAUSES_S = (0.0, 0.5, 1.0, 2.0, 4.0)
+
+
+class Move(Result):
+    """A part's way from one address to another; old: None where it had none."""
+
+    part: Part
+    new: FloatingIP
+    old: FloatingIP | None = None
+
+
+def look_ahead(conn: Connection, site: Site, wishes: Mapping[Part, str]) -> tuple[Decision, ...]:
+    """What `reserve` would decide now.
+
+    Safe to repeat: reads only.
+
+    Raises:
+        InputError: the site's file says otherwise.
+        RefusedError: an address asked for cannot be used; tells all of them at once, each with what to do.
+    """
+    refuse_pinned(site, wishes)
+    network_id = external_network_id(conn, site.network.external_network)
+    left = _quota_left(conn) if FRESH in wishes.values() else None
+    return decide_moves(observe(conn), site=site, wishes=wishes, network_id=network_id, left=left)
+
+
+def reserve(conn: Connection, site: Site, wishes: Mapping[Part, str], report: Report) -> list[Move]:
+    """Make every address that a part moves to ours, marked as spare and for which part, so that its firewall can be
+    asked for. Nothing leads elsewhere by it.
+
+    Safe to repeat: what an interrupted redeploy reserved is used again; the request that allocates says what for.
+
+    Args:
+        wishes: `keep`, `fresh` or an address, by part.
+
+    Raises:
+        InputError, RefusedError: as `look_ahead`; nothing was changed.
+    """
+    decisions = look_ahead(conn, site, wishes)
+    network_id = external_network_id(conn, site.network.external_network)
+    moves = []
+    for decision in decisions:
+        if decision.use is None:
+            assert decision.mark is not None
+            new = allocate(conn, decision.mark, network_id, report)
+        elif decision.mark is not None:
+            new = write_mark(conn, decision.use, decision.mark)
+        else:
+            new = result_of(decision.use, "kept")
+        old = result_of(decision.old, "kept") if decision.old else None
+        moves.append(Move(part=decision.part, new=new, old=old))
+    return moves
+
+
+def vip_ports(
+    conn: Connection, magnum_cluster_uuid: str, services: Mapping[Part, ServiceName], current: Mapping[Part, FloatingIP]
+) -> dict[Part, str]:
+    """The ports of the load balancers that the Services have; a part whose port cannot be told is missing.
+
+    Safe to repeat: reads only.
+
+    Args:
+        current: the address of each part; where the cluster's controller calls its load balancers not by Magnum's uuid,
+            the one that this address serves is taken, if it is that Service's.
+    """
+    balancers = _balancers(conn)
+    by_name = {name: port for port, name in balancers.items()}
+    ports: dict[Part, str] = {}
+    for part, service in services.items():
+        suffix = f"_{service.namespace}_{service.name}"
+        port = by_name.get(balancer_prefix(magnum_cluster_uuid).removesuffix("_") + suffix)
+        serves = current[part].port_id if part in current else None
+        if port is None and serves is not None and balancers.get(serves, "").endswith(suffix):
+            port = serves
+        if port is not None:
+            ports[part] = port
+    return ports
+
+
+def repoint(conn: Connection, site: Site, targets: Mapping[Part, tuple[FloatingIP, str]], report: Report) -> None:
+    """Put addresses on ports of load balancers; one that is there now is taken off in the request before.
+
+    Safe to repeat: what is in place is not touched, and what a killed run left half done is completed.
+
+    Args:
+        targets: the address and the port it has to be on, by part.
+
+    Raises:
+        NotOursError: an address serves something that is not ours; nothing was changed.
+        RefusedError: an address was released; nothing was changed.
+        MagnumhubError: Neutron failed half-way; everything is again as it was, or the hint says what to do.
+    """
+    wanted = {port: address.id for address, port in targets.values()}
+    seen = {ip.id: ip for ip in observe(conn)}
+    for part, (address, _) in targets.items():
+        _refuse_foreign(seen.get(address.id), address, site, part, wanted)
+    steps = repointing({ip.id: ip.port_id for ip in seen.values()}, wanted)
+    if not steps:
+        return
+    before = {port: next((ip.id for ip in seen.values() if ip.port_id == port), None) for port in wanted}
+    before |= {port: id for id, _ in steps if (port := seen[id].port_id) is not None}
+    try:
+        _carry_out(conn, steps, seen)
+        _verify(conn, wanted)
+    except BaseException as error:
+        report(f"putting addresses back where they were: {error}")
+        _restore(conn, before, error)
+        raise
+    for id, port in dict(steps).items():
+        report(f"{seen[id].address} {f'is on port {port}' if port else 'is free'} now")
+
+
+def commit(
+    conn: Connection,
+    site: Site,
+    moves: Sequence[Move],
+    old_addresses: Literal["keep", "release"],
+    report: Report,
+) -> None:
+    """Let the marks say that the moves are done: from here on every run agrees on the new addresses.
+
+    Safe to repeat, also when it was killed half-way: `addresses.settled` reads marks between two of these writes.
+
+    Args:
+        old_addresses: `keep` as spare, or `release`: those that we allocated are given back, others lose our mark.
+    """
+    seen = {ip.id: ip for ip in observe(conn)}
+    news = {move.new.id for move in moves}
+    olds = {move.part: seen[move.old.id] for move in moves if move.old and move.old.id in seen.keys() - news}
+    released = {
+        part: old
+        for part, old in olds.items()
+        if old_addresses == "release" and old.mark and old.mark.origin == "allocated"
+    }
+    for move in moves:
+        ip = seen[move.new.id]
+        if ip.mark is not None and ip.mark.role not in ("spare", move.part):  # this one decides a swap
+            write_mark(conn, ip, replace(ip.mark, reserved_for=move.part))
+    for part, old in olds.items():  # this one decides a move
+        if part not in released:
+            _retire(conn, old, old_addresses, report)
+    for move in sorted(moves, key=lambda move: move.part not in released):  # or this one, of a part whose old one goes
+        ip = seen[move.new.id]
+        if ip.mark is not None:
+            write_mark(conn, ip, replace(ip.mark, role=move.part, reserved_for=""))
+    for old in released.values():
+        report(f"releasing {old.address}")
+        with translated(f"releasing {old.address}"):
+            conn.network.delete_ip(old.id, ignore_missing=True)
+
+
+def _quota_left(conn: Connection) -> int | None:
+    with translated("looking at the quota of floating IPs"):
+        quota = conn.network.get_quota(conn.current_project_id, details=True)["floating_ips"]
+    return None if quota["limit"] < 0 else max(0, quota["limit"] - quota["used"])
+
+
+def _balancers(conn: Connection) -> dict[str, str]:
+    """Load balancers' names by the port of their VIP; without Octavia those of ports, which are called so there."""
+    project = conn.current_project_id
+    try:
+        with translated("listing load balancers"):
+            if conn.has_service("load-balancer"):
+                return {lb.vip_port_id: lb.name or "" for lb in conn.load_balancer.load_balancers(project_id=project)}
+            return {port.id: port.name or "" for port in conn.network.ports(project_id=project)}
+    except RefusedError:
+        return {}  # not for us to see: nothing can be told, and the Service has to be made again
+
+
+def _refuse_foreign(seen: Seen | None, address: FloatingIP, site: Site, part: Part, wanted: Mapping[str, str]) -> None:
+    if seen is None:
+        raise RefusedError(f"{address.address} was released while it was in use", "run again: another is reserved")
+    mark = seen.mark
+    if mark is None or mark.site != site.name:
+        raise NotOursError(f"{seen.address} does not carry the mark of {site.name} any more", "run again: it is marked")
+    is_ours = seen.port_id in (None, *wanted) or (mark.role != "spare" and serves_balancer(seen))
+    if not is_ours:
+        raise NotOursError(
+            f"{seen.address} is to be the address of {part} and serves {seen.serves or seen.port_id} by now",
+            f"take it off there: `openstack floating ip unset --port {seen.address}`",
+        )
+
+
+def _carry_out(conn: Connection, steps: Sequence[tuple[str, str | None]], seen: Mapping[str, Seen]) -> None:
+    for id, port in steps:
+        with translated(f"putting {seen[id].address} on port {port}" if port else f"taking {seen[id].address} off"):
+            conn.network.update_ip(id, port_id=port)
+
+
+def _verify(conn: Connection, wanted: Mapping[str, str | None]) -> None:
+    seen = {ip.id: ip for ip in observe(conn)}
+    on = {ip.port_id: ip.id for ip in seen.values()}
+    for port, id in wanted.items():
+        if (there := on.get(port)) != id:
+            asked, shown = (seen[ip].address if ip in seen else "no address" for ip in (id, there))
+            raise ServiceError(f"Neutron was asked to put {asked} on port {port}, and shows {shown} there")
+
+
+def _restore(conn: Connection, before: Mapping[str, str | None], cause: BaseException) -> None:
+    """Put every address back where it was; tried for some seconds, since users may be without one meanwhile."""
+    failure = ""
+    for pause_s in _RESTORING_PAUSES_S:
+        time.sleep(pause_s)
+        try:
+            seen = {ip.id: ip for ip in observe(conn)}
+            _carry_out(conn, repointing({id: ip.port_id for id, ip in seen.items()}, before), seen)
+            _verify(conn, before)
+        except MagnumhubError as error:
+            failure = error.message
+        else:
+            return
+    ports = "; ".join(f"`openstack floating ip set --port {port} {id}`" for port, id in before.items() if id)
+    raise ServiceError(
+        f"{cause}; and the addresses could not be put back: {failure}",
+        f"run `magnumhub provision`, which puts them back, or do it by hand: {ports}",
+    ) from cause
+
+
+def _retire(conn: Connection, old: Seen, old_addresses: str, report: Report) -> None:
+    assert old.mark is not None
+    if old_addresses == "keep":
+        report(f"{old.address} is kept as spare")
+        write_mark(conn, old, replace(old.mark, role="spare", reserved_for=""))
+        return
+    report(f"{old.address} was given, and is not marked as the site's any more")
+    with translated(f"taking the mark off {old.address}"):
+        ip = conn.network.get_ip(old.id)
+        conn.network.set_tags(ip, others_tags(ip.tags))
