@@ -31,6 +31,10 @@ class Watch:
         self._tell(json.dumps(urls))
         self._hear(_STARTS_WITHIN_S)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def outage_s(self) -> dict[Part, float]:
         """The longest time so far in which neither the old nor the new address gave an HTTP answer, in seconds.
 
