@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import json
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +20,7 @@ from sandbox.faults import FaultMiddleware
 from sandbox.kube import KubeCluster
 from sandbox.ledger import LedgerMiddleware
 from sandbox.openstack import cinder
-from sandbox.openstack.clusters import CAPI
+from sandbox.openstack.cluster_servers import CAPI
 from sandbox.ssh import Machine
 from sandbox.store import Resource
 
@@ -33,7 +35,7 @@ class Running:
     kube: KubeCluster
     kubeconfig: Path
     machines: list[Machine] = field(default_factory=list)
-    children: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
 
 class _Volumes:
@@ -87,9 +89,14 @@ class Machines:
                     machine = await asyncio.to_thread(Machine, cloud, server, on_the_machine)
                     running.machines.append(machine)
                     await machine.start()
-        nodes = [server for server in servers if server["_role"] == "node"]
-        running.children += [self._node(cluster, running, nodes, masters[0])]
-        running.children += [self._load_balancer(cluster, running, nodes, masters[0])]
+        self._write_nodes(cluster)
+        running.children["node"] = self._node(cluster, running, masters[0])
+        running.children["load-balancer"] = self._load_balancer(cluster, running, masters[0])
+
+    async def resize(self, cluster: Resource) -> None:
+        """Let the nodes of new servers join, and those of servers that are gone go; all others run on."""
+        self._write_nodes(cluster)
+        self.running[cluster["id"]].children["node"].send_signal(signal.SIGHUP)
 
     def intervene(self) -> None:
         """What runs in clusters that are there follows the settings of the moment."""
@@ -131,14 +138,25 @@ class Machines:
         provider = network["name"] == "provider"
         return lambda peer: provider or self._cloud.addresses.inside(peer)
 
-    def _node(self, cluster: Resource, running: Running, nodes: list[Resource], master: str) -> subprocess.Popen[bytes]:
+    def _nodes_file(self, cluster: Resource) -> Path:
+        return self._cloud.state_dir / "nodes" / f"{cluster['id']}.json"
+
+    def _write_nodes(self, cluster: Resource) -> None:
+        servers = self._cloud.store.list("server", _cluster_id=cluster["id"], _role="node")
+        path = self._nodes_file(cluster)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_suffix(".new")  # whoever reads meanwhile sees the old file
+        new.write_text(json.dumps({server["name"]: server["address"] for server in servers}))
+        new.replace(path)
+
+    def _node(self, cluster: Resource, running: Running, master: str) -> subprocess.Popen[bytes]:
         settings = self._cloud.faults.settings
-        flavor = nodes[0]["flavor"] if nodes else {"vcpus": 1, "ram": 1024}
-        user = f"system:node:{nodes[0]['name'] if nodes else 'none'}"
+        flavor = self._cloud.store.find("flavor", cluster["flavor_id"])
+        user = f"system:node:{cluster['stack_name']}"
         arguments = [
             f"--kubeconfig={self._kubeconfig(cluster, running, 'node', user, ['system:nodes', *_ADMINS], master)}",
-            f"--names={','.join(node['name'] for node in nodes)}",
-            f"--addresses={','.join(node['address'] for node in nodes)}",
+            f"--nodes={self._nodes_file(cluster)}",
+            f"--source={master}",
             f"--cpu={settings.get('node_cpu', flavor['vcpus'])}",
             f"--memory-gib={settings.get('node_memory_gib', flavor['ram'] // 1024)}",
             f"--pod-cidr={self._cloud.addresses.pods(running.index)}",
@@ -147,9 +165,7 @@ class Machines:
         ]
         return self._child("sandbox.node", arguments, f"node-{cluster['name']}")
 
-    def _load_balancer(
-        self, cluster: Resource, running: Running, nodes: list[Resource], master: str
-    ) -> subprocess.Popen[bytes]:
+    def _load_balancer(self, cluster: Resource, running: Running, master: str) -> subprocess.Popen[bytes]:
         user = "system:cloud-controller-manager"
         project = self._cloud.store.get("project", cluster["project_id"])["name"]
         network = self._cloud.store.find("network", cluster["fixed_network"], project_id=cluster["project_id"])
@@ -183,7 +199,7 @@ class Machines:
         running = self.running.pop(cluster_id, None)
         if running is None:
             return
-        await asyncio.gather(*(asyncio.to_thread(processes.stop, child) for child in running.children))
+        await asyncio.gather(*(asyncio.to_thread(processes.stop, child) for child in running.children.values()))
         await running.kube.stop()
         for machine in running.machines:
             await machine.stop()

@@ -40,6 +40,7 @@ def start(module: str, arguments: Sequence[str], *, log: Path, env: dict[str, st
 
 def _die_with_parent() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the module takes it, if it does: its default is the end
 
 
 def stop(process: subprocess.Popen[bytes], grace_s: float = 10.0) -> None:

@@ -3,6 +3,7 @@
 An ordinary client of the Kubernetes API. It knows nothing of what it runs: no image, label or chart is special to it.
 
     __main__    arguments, and what lives as long as the process
+    nodes       which nodes these are: taken up and given up while the others run
     agent       Node objects and their Leases; follows the pods that are bound to its nodes
     pod         one pod from its binding to its deletion; reports its status
     container   one container: its process, restarts and probes

@@ -10,16 +10,14 @@ import logging
 import os
 import shutil
 import signal
-from functools import partial
 from pathlib import Path
 
 from sandbox import images
 from sandbox.node import processes
 from sandbox.node.addresses import AddressPool
-from sandbox.node.agent import Agent, NodeSpec, find_log
 from sandbox.node.forward import Forwarder
 from sandbox.node.kube_api import KubeApi, KubeConfig
-from sandbox.node.logs import LogServer
+from sandbox.node.nodes import Nodes
 from sandbox.node.pod import Machine
 from sandbox.node.services import ServiceNetwork
 
@@ -28,10 +26,10 @@ _API_PORT = 6443  # Service `kubernetes` has 443, on which an ordinary user cann
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sandbox.node", description="nodes that run pods as processes")
-    listed = partial(str.split, sep=",")
     parser.add_argument("--kubeconfig", type=Path, required=True)
-    parser.add_argument("--names", type=listed, required=True, metavar="A,B", help="the nodes")
-    parser.add_argument("--addresses", type=listed, required=True, metavar="IP,IP", help="their addresses, in turn")
+    nodes_help = "the nodes, a JSON object: name -> address; read again at each SIGHUP"
+    parser.add_argument("--nodes", type=Path, required=True, metavar="FILE", help=nodes_help)
+    parser.add_argument("--source", required=True, metavar="IP", help="the address that the API is spoken to from")
     parser.add_argument("--cpu", type=int, required=True, help="cores of each node")
     parser.add_argument("--memory-gib", type=int, required=True, help="memory of each node")
     parser.add_argument("--pod-cidr", required=True, help="addresses for pods; all must be this machine's")
@@ -43,10 +41,9 @@ def _arguments() -> argparse.Namespace:
 
 async def _run(arguments: argparse.Namespace, mark: str) -> None:
     config = KubeConfig(arguments.kubeconfig)
-    source = arguments.addresses[0]
-    api = KubeApi(config, source)
+    api = KubeApi(config, arguments.source)
     table = arguments.dir / "names.json"
-    network = ServiceNetwork(api, table, source)
+    network = ServiceNetwork(api, table, arguments.source)
     in_cluster_api = str(ipaddress.ip_network(arguments.service_cidr)[1])
     machine = Machine(
         api=api,
@@ -58,19 +55,14 @@ async def _run(arguments: argparse.Namespace, mark: str) -> None:
         ranges=(arguments.pod_cidr, arguments.service_cidr),
         mark=mark,
     )
-    agents: list[Agent] = []
-    log_server = LogServer(config, partial(find_log, agents))
-    for name, address in zip(arguments.names, arguments.addresses, strict=True):
-        port = await log_server.listen(address)
-        node = NodeSpec(name, address, arguments.cpu, arguments.memory_gib, port)
-        agents.append(Agent(machine, node))
-    api_forwarder = Forwarder(in_cluster_api, _API_PORT, source)
+    nodes = Nodes(machine, arguments.nodes, cpu=arguments.cpu, memory_gib=arguments.memory_gib)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, nodes.look_again)
+    api_forwarder = Forwarder(in_cluster_api, _API_PORT, arguments.source)
     await api_forwarder.aim([config.address])
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(network.run())
-            for agent in agents:
-                group.create_task(agent.run())
+            group.create_task(nodes.run())
     finally:
         api_forwarder.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -132,7 +132,7 @@ async def _insist(call: Callable[[], Awaitable[Object]], exists_already: bool = 
         await asyncio.sleep(_RETRY_S)
 
 
-def find_log(agents: list[Agent], namespace: str, pod: str, container: str, previous: bool) -> Log:
+def find_log(agents: Iterable[Agent], namespace: str, pod: str, container: str, previous: bool) -> Log:
     """A container's present or previous run.
 
     Raises:

@@ -17,6 +17,7 @@ _READ_ONLY = {"stack_id", "cluster_id", "api_address", "coe_version", "container
 _READ_ONLY |= {"node_addresses", "master_addresses", "links", "created_at", "updated_at"}
 _KNOWN = {*_INTEGERS, *_TEXTS, *_SWITCHES, *_READ_ONLY, "labels", "cluster_template_id", "discovery_url"}
 _NAME = "^[a-zA-Z][a-zA-Z0-9_.-]*$"
+_NO_ZERO = "Resizing a nodegroup to zero is not supported in the provided microversion."
 _FROM_TEMPLATE = ("docker_volume_size", "master_flavor_id", "flavor_id", "fixed_network", "fixed_subnet")
 
 
@@ -36,6 +37,30 @@ def checked(body: Any) -> dict[str, Any]:
         raise _invalid("cluster_template_id", None, "Mandatory field missing.")
     defaults = {"name": _random_name(), "node_count": 1, "master_count": 1, "create_timeout": 60}
     return defaults | {field: value for field, value in wanted.items() if value is not None}
+
+
+def checked_resize(body: Any, version: tuple[int, int]) -> dict[str, Any]:
+    """What a resize asks for: node_count and nodes_to_remove.
+
+    Raises:
+        ApiError: 400, in Magnum's words.
+    """
+    if not isinstance(body, dict):
+        raise ApiError(400, 'Missing argument: "cluster_resize_req"')
+    for field in body:
+        if field not in ("node_count", "nodes_to_remove", "nodegroup"):
+            raise ApiError(400, f"Unknown attribute for argument cluster_resize_req: {field}")
+    if body.get("node_count") is None:
+        raise _invalid("node_count", None, "Mandatory field missing.")
+    try:
+        node_count = int(body["node_count"])
+    except ValueError as error:
+        raise _invalid("cluster_resize_req", body, str(error)) from error
+    if node_count < 0:
+        raise _invalid("node_count", node_count, "Value should be greater or equal to 0")
+    if version < (1, 10) and node_count == 0:
+        raise ApiError(400, _NO_ZERO)
+    return {"node_count": node_count, "nodes_to_remove": body.get("nodes_to_remove") or []}
 
 
 def _value(field: str, value: Any, body: dict[str, Any]) -> Any:
@@ -109,7 +134,7 @@ def find_template(call: Call, wanted: dict[str, Any], version: tuple[int, int]) 
     if (count := wanted["master_count"]) % 2 == 0:
         raise ApiError(400, f"master nodegroup size of {count} is invalid, size cannot be an even number.")
     if version < (1, 10) and wanted["node_count"] == 0:
-        raise ApiError(400, "Resizing a nodegroup to zero is not supported in the provided microversion.")
+        raise ApiError(400, _NO_ZERO)
     return template
 
 

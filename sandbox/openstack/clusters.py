@@ -1,4 +1,4 @@
-"""What Magnum's conductor does: makes the servers of a cluster, sets Kubernetes going on them, and ends all that.
+"""What Magnum's conductor does: makes the servers of a cluster, lets Kubernetes run on them, ends all that.
 
 Two drivers, told apart by the template: `heat` has masters with ssh, an API at the master and perhaps floating IPs of
 Magnum's own; `capi` has an API behind a load balancer with a public address, and no machine that anybody logs in to.
@@ -7,18 +7,17 @@ Magnum's own; `capi` has an API behind a load balancer with a public address, an
 from __future__ import annotations
 
 import asyncio
-import random
-import string
 import time
 import traceback
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from sandbox.cloud import Cloud
 from sandbox.faults import BackgroundFailureError
-from sandbox.openstack import neutron, nova, octavia
+from sandbox.openstack import cluster_servers, octavia
 from sandbox.openstack.certificates import make_ca
+from sandbox.openstack.cluster_servers import CAPI, HEAT
 from sandbox.openstack.service import ApiError
 from sandbox.store import Resource
 
@@ -26,11 +25,12 @@ from sandbox.store import Resource
 _CERTIFICATES_S = 1
 _BOOT_S = 200  # servers, images, Kubernetes
 _SETTLE_S = 60  # Kubernetes answers, Magnum does not know yet
-_DELETE_SEEN_S = 1  # DELETE answered, status still as it was
+_SEEN_S = 1  # DELETE or resize answered, status still as it was
 _DELETE_S = 45
+_SHRINK_S = 30
 _MONITOR_S = 60  # Magnum looks at the cluster's health once a minute
 
-HEAT, CAPI = "k8s_fedora_coreos_v1", "k8s_capi_helm_v1"
+_RESIZABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_FAILED"}
 
 
 class Kubernetes(Protocol):
@@ -38,6 +38,9 @@ class Kubernetes(Protocol):
 
     async def boot(self, cluster: Resource) -> None:
         """Set everything going; returns when the API answers."""
+
+    async def resize(self, cluster: Resource) -> None:
+        """Let its nodes be those that have servers now."""
 
     async def shut_down(self, cluster_id: str) -> None:
         """End everything that runs on the cluster's servers."""
@@ -79,7 +82,7 @@ class Clusters:
     def __init__(self, cloud: Cloud, kubernetes: Kubernetes) -> None:
         self._cloud = cloud
         self._kubernetes = kubernetes
-        self._creating: dict[str, asyncio.Task[None]] = {}
+        self._working: dict[str, asyncio.Task[None]] = {}
 
     def create(self, template: Resource, *, wanted: dict[str, Any], **fields: Any) -> Resource:
         """Take in a cluster; all else happens in the background.
@@ -99,14 +102,24 @@ class Clusters:
             "kubernetes_version": cluster["labels"].get("kube_tag") or template["labels"]["kube_tag"],
             "status": "CREATE_IN_PROGRESS",
             "stack_id": None,
-            "stack_name": f"{cluster['name'][:30]}-{_short_id(5 if template['driver'] == CAPI else 12)}",
+            "stack_name": f"{cluster['name'][:30]}-{cluster_servers.short_id(5 if template['driver'] == CAPI else 12)}",
             "merge_labels": False,  # it was a wish, and is never told
             "asked_monotonic_s": time.monotonic(),
             "faults": {},
             "ca": None,
         }
-        self._creating[cluster["id"]] = self._cloud.in_background(self._create(cluster, template))
+        self._working[cluster["id"]] = self._cloud.in_background(self._create(cluster))
         return cluster
+
+    def resize(self, cluster: Resource, node_count: int, nodes_to_remove: Sequence[str]) -> None:
+        """Begin to give a cluster another number of nodes; in a state that forbids it nothing happens, unsaid as there.
+
+        Args:
+            nodes_to_remove: ids of servers that go first where there are to be fewer.
+        """
+        if cluster["status"] in _RESIZABLE and not cluster.get("deleting"):
+            work = self._resize(cluster, node_count, nodes_to_remove)
+            self._working[cluster["id"]] = self._cloud.in_background(work)
 
     def delete(self, cluster: Resource) -> None:
         """Begin to delete a cluster, in whatever state it is; doing it twice is allowed."""
@@ -114,32 +127,55 @@ class Clusters:
             cluster["deleting"] = True
             self._cloud.in_background(self._delete(cluster))
 
-    async def _create(self, cluster: Resource, template: Resource) -> None:
+    async def _create(self, cluster: Resource) -> None:
         try:
-            await self._build(cluster, template)
+            await self._build(cluster)
         except (BackgroundFailureError, ApiError) as error:
-            self._fail(cluster, str(error))
+            self._fail(cluster, "CREATE_FAILED", str(error))
         except Exception as error:
             traceback.print_exc()
-            self._fail(cluster, f"The sandbox itself failed: {error!r}")
+            self._fail(cluster, "CREATE_FAILED", f"The sandbox itself failed: {error!r}")
 
-    async def _build(self, cluster: Resource, template: Resource) -> None:
+    async def _build(self, cluster: Resource) -> None:
         clock = self._cloud.clock
         await clock.sleep(_CERTIFICATES_S)
         cluster["ca"] = await asyncio.to_thread(make_ca, cluster["name"])
         if not cluster["may_delegate"]:
             raise BackgroundFailureError(f"Failed to create trustee or trust for Cluster: {cluster['id']}")
-        make_servers = _capi_servers if cluster["driver"] == CAPI else _heat_servers
+        make_servers = cluster_servers.capi_servers if cluster["driver"] == CAPI else cluster_servers.heat_servers
         # Heat's stack has an id besides its name; of Cluster API Magnum tells the name of the chart's release.
         stack_id = cluster["stack_name"] if cluster["driver"] == CAPI else str(uuid.uuid4())
         self._cloud.store.update("cluster", cluster["id"], {"stack_id": stack_id})
-        make_servers(self._cloud, cluster, template)
+        make_servers(self._cloud, cluster)
         await clock.sleep(_BOOT_S)
         await self._cloud.faults.in_background("magnum", f"/v1/clusters/{cluster['name']}")
         await self._kubernetes.boot(cluster)
         await clock.sleep(_SETTLE_S)
         self._cloud.store.update("cluster", cluster["id"], self._outcome(cluster))
         self._cloud.in_background(self._monitor(cluster))
+
+    async def _resize(self, cluster: Resource, node_count: int, nodes_to_remove: Sequence[str]) -> None:
+        cloud, ident = self._cloud, cluster["id"]
+        await cloud.clock.sleep(_SEEN_S)
+        cloud.store.update("cluster", ident, {"node_count": node_count})  # before Magnum says that it is at work
+        await cloud.clock.sleep(_SEEN_S)
+        cloud.store.update("cluster", ident, {"status": "UPDATE_IN_PROGRESS", "status_reason": None})
+        try:
+            await cloud.faults.in_background("magnum", f"/v1/clusters/{cluster['name']}/actions/resize")
+            nodes = self.servers(cluster, "node")
+            if node_count >= len(nodes):
+                cluster_servers.more_nodes(cloud, cluster, nodes, node_count)
+                await cloud.clock.sleep(_BOOT_S)
+            else:
+                for server in cluster_servers.leaving(cluster, nodes, node_count, nodes_to_remove):
+                    cluster_servers.delete_server(cloud, server)
+                await cloud.clock.sleep(_SHRINK_S)
+            await self._kubernetes.resize(cluster)
+        except (BackgroundFailureError, ApiError) as error:
+            self._fail(cluster, "UPDATE_FAILED", str(error))
+            return
+        changed = {"status": "UPDATE_COMPLETE", "status_reason": "Stack UPDATE completed successfully"}
+        cloud.store.update("cluster", ident, self._outcome(cluster) | changed)
 
     def _outcome(self, cluster: Resource) -> dict[str, Any]:
         api = f"https://{cluster['api_host']}:6443"
@@ -172,17 +208,17 @@ class Clusters:
         if not cluster.get("deleting"):
             self._cloud.store.update("cluster", cluster["id"], health)
 
-    def _fail(self, cluster: Resource, reason: str) -> None:
+    def _fail(self, cluster: Resource, status: str, reason: str) -> None:
         groups = dict.fromkeys(("default-master", "default-worker"), reason)
-        failed = {"status": "CREATE_FAILED", "status_reason": reason, "faults": groups}
+        failed = {"status": status, "status_reason": reason, "faults": groups}
         self._cloud.store.update("cluster", cluster["id"], failed)
 
     async def _delete(self, cluster: Resource) -> None:
-        await self._cloud.clock.sleep(_DELETE_SEEN_S)
+        await self._cloud.clock.sleep(_SEEN_S)
         self._cloud.store.update("cluster", cluster["id"], {"status": "DELETE_IN_PROGRESS", "status_reason": None})
-        creating = self._creating.pop(cluster["id"])
-        creating.cancel()
-        await asyncio.gather(creating, return_exceptions=True)
+        working = self._working.pop(cluster["id"])
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
         await self._cloud.clock.sleep(_DELETE_S)
         await self._kubernetes.shut_down(cluster["id"])
         self._release(cluster)
@@ -193,10 +229,10 @@ class Clusters:
         store = self._cloud.store
         for balancer in store.list("loadbalancer", id=cluster.get("api_balancer_id")):
             octavia.delete_load_balancer(self._cloud, balancer)
+        for server in self.servers(cluster):
+            cluster_servers.delete_server(self._cloud, server)
         for floating_ip in store.list("floatingip", _cluster_id=cluster["id"]):
             store.delete("floatingip", floating_ip["id"])
-        for server in self.servers(cluster):
-            nova.delete_server(self._cloud, server)
         for group in store.list("security_group", _cluster_id=cluster["id"]):
             store.delete("security_group", group["id"])
 
@@ -204,76 +240,4 @@ class Clusters:
         """End what runs on clusters that are about to vanish with the whole state."""
         for cluster in clusters:
             await self._kubernetes.shut_down(cluster["id"])
-        self._creating.clear()
-
-
-def _heat_servers(cloud: Cloud, cluster: Resource, template: Resource) -> None:
-    """Masters and nodes called STACK-master-N and STACK-node-N, each with a floating IP where the cluster says so."""
-    network = cloud.store.find("network", cluster["fixed_network"], project_id=cluster["project_id"])
-    external = cloud.store.find("network", template["external_network_id"])
-    for role in ("master", "node"):
-        names = [f"{cluster['stack_name']}-{role}-{number}" for number in range(cluster[f"{role}_count"])]
-        for server in _make_servers(cloud, cluster, network, role, names):
-            if cluster["floating_ip_enabled"]:
-                floating_ip = neutron.create_floating_ip(
-                    cloud, external, cluster["project_id"], _cluster_id=cluster["id"]
-                )
-                neutron.associate(cloud, floating_ip, cloud.store.get("port", server["port_id"]))
-                server["_floating_address"] = floating_ip["floating_ip_address"]
-    master = cloud.store.list("server", _cluster_id=cluster["id"], _role="master")[0]
-    cluster["api_host"] = master.get("_floating_address", master["address"])
-
-
-def _capi_servers(cloud: Cloud, cluster: Resource, template: Resource) -> None:
-    """Machines as Cluster API names them, and the API behind a load balancer with a floating IP."""
-    network = cloud.store.find("network", cluster["fixed_network"], project_id=cluster["project_id"])
-    external = cloud.store.find("network", template["external_network_id"])
-    stem = cluster["stack_name"]
-    for role, part, count in (
-        ("master", "control-plane", cluster["master_count"]),
-        ("node", "md-0", cluster["node_count"]),
-    ):
-        _make_servers(cloud, cluster, network, role, [f"{stem}-{part}-{_short_id(5)}" for _ in range(count)])
-    balancer = octavia.create_load_balancer(
-        cloud,
-        name=f"k8s-clusterapi-cluster-magnum-{stem}-kubeapi",
-        subnet=cloud.store.list("subnet", network_id=network["id"])[0],
-        ports=[{"protocol": "TCP", "protocol_port": 6443}],
-        project_id=cluster["project_id"],
-        description=f"Created by cluster-api-provider-openstack cluster {stem}",
-    )
-    floating_ip = neutron.create_floating_ip(
-        cloud, external, cluster["project_id"], _cluster_id=cluster["id"], description=balancer["description"]
-    )
-    neutron.associate(cloud, floating_ip, cloud.store.get("port", balancer["vip_port_id"]))
-    cluster["api_host"] = floating_ip["floating_ip_address"]
-    cluster["api_balancer_id"] = balancer["id"]
-
-
-def _make_servers(cloud: Cloud, cluster: Resource, network: Resource, role: str, names: list[str]) -> list[Resource]:
-    kind = {"master": "master", "node": "minion"}[role]
-    group = neutron.create_security_group(
-        cloud, f"{cluster['stack_name']}-secgroup_kube_{kind}", cluster["project_id"], _cluster_id=cluster["id"]
-    )
-    flavor = cloud.store.find("flavor", cluster["master_flavor_id" if role == "master" else "flavor_id"])
-    keypairs = cloud.store.list("keypair", name=cluster["keypair"], user_id=cluster["user_id"])
-    if not keypairs:
-        raise ApiError(400, "Invalid key_name provided.")
-    return [
-        nova.create_server(
-            cloud,
-            name=name,
-            flavor=flavor,
-            network=network,
-            keypair=keypairs[0],
-            project_id=cluster["project_id"],
-            _cluster_id=cluster["id"],
-            _role=role,
-            security_group=group,
-        )
-        for name in names
-    ]
-
-
-def _short_id(length: int) -> str:
-    return "".join(random.choices(string.ascii_lowercase + string.digits, k=length))  # noqa: S311 (a name, not a secret)
+        self._working.clear()

@@ -228,6 +228,14 @@ def _delete(call: Call) -> Answer:
     return 204, None
 
 
+def _resize(call: Call) -> Answer:
+    from_version(call.request, (1, 7))
+    wanted = cluster_requests.checked_resize(call.body, microversion(call.request))
+    cluster = _one(call, call.path["id"])
+    call.cloud.clusters.resize(cluster, wanted["node_count"], wanted["nodes_to_remove"])
+    return 202, {"uuid": cluster["id"]}
+
+
 def _nodegroups(call: Call) -> Answer:
     from_version(call.request, (1, 9))
     cluster = _one(call, call.path["id"])
@@ -321,6 +329,7 @@ _V1: list[tuple[str, str, Handler, tuple[int, ...]]] = [
     ("POST", "/clusters", _create, (202, 400, 403, 404)),
     ("GET", "/clusters/{id}", _cluster, (200, 400, 404, 409)),
     ("DELETE", "/clusters/{id}", _delete, (204, 404, 409)),
+    ("POST", "/clusters/{id}/actions/resize", _resize, (202, 400, 404, 409)),
     ("GET", "/clusters/{id}/nodegroups", _nodegroups, (200, 404, 409)),
     ("GET", "/certificates/{id}", _ca_certificate, (200, 404, 409)),
     ("POST", "/certificates", _sign, (201, 400, 404, 409)),

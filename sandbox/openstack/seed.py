@@ -10,7 +10,7 @@ from typing import Any
 
 from sandbox.cloud import Cloud
 from sandbox.openstack import glance, neutron, nova
-from sandbox.openstack.clusters import CAPI, HEAT
+from sandbox.openstack.cluster_servers import CAPI, HEAT
 from sandbox.store import Resource
 
 PROJECTS = ("sandbox", "sandbox-capi", "other")

@@ -87,7 +87,9 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     user = rig.cluster.kubeconfig(rig.server, "system:node:node-0", ["system:nodes", "system:masters"])
     (folder / "node.kubeconfig").write_text(user)
     program = [sys.executable, "-m", "sandbox.node", f"--kubeconfig={folder}/node.kubeconfig"]
-    program += ["--names=node-0,node-1", f"--addresses=127.{plan.octet}.8.11,127.{plan.octet}.8.12"]
+    nodes = {f"node-{number}": f"127.{plan.octet}.8.1{number + 1}" for number in (0, 1)}
+    (folder / "nodes.json").write_text(json.dumps(nodes))
+    program += [f"--nodes={folder}/nodes.json", f"--source={nodes['node-0']}"]
     program += ["--cpu=8", "--memory-gib=8", f"--pod-cidr={plan.pods(0)}", f"--service-cidr={plan.services(0)}"]
     program += [f"--dir={folder}/node", f"--images={images}"]
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
