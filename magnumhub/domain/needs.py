@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from magnumhub.domain.checks.capacity import is_autoscaling
 from magnumhub.domain.facts import AddressFacts, CloudFacts, ClusterFacts, Flavor
 from magnumhub.domain.ground import wants_master_address
 from magnumhub.domain.spec import OUR_LABEL, DynamicStorage, Site
@@ -65,14 +66,15 @@ def address_of(site: Site, role: str, addresses: Iterable[AddressFacts] | None) 
 
 
 def needs(site: Site, facts: CloudFacts, template: Template | None) -> dict[str, int]:
-    """How much of each quota the site still takes; a cluster that is there takes nothing more."""
+    """How much of each quota the site still takes; a cluster that is there takes no more than its growth."""
     allocations = sum(
         1
         for role in roles_wanted(site, template)
         if getattr(site.network.floating_ips, role) == "auto" and address_of(site, role, facts.floating_ips) is None
     )
-    if our_clusters(facts.magnum_clusters):
-        return {"floating_ips": allocations}
+    if ours := our_clusters(facts.magnum_clusters):
+        growth = _growth(site, facts, template, ours[0])
+        return growth | {"floating_ips": allocations + growth.get("floating_ips", 0)}
     servers = site.cluster.master_count + site.cluster.node_count
     public = sum(getattr(site.network.floating_ips, role) != "none" for role in ("jupyterhub", "dask_gateway"))
     capi = template is not None and template.driver == "capi"
@@ -90,6 +92,19 @@ def needs(site: Site, facts: CloudFacts, template: Template | None) -> dict[str,
         wanted["cores"] = node.vcpus * site.cluster.node_count + master.vcpus * site.cluster.master_count
         wanted["ram_mib"] = node.ram_mib * site.cluster.node_count + master.ram_mib * site.cluster.master_count
     return wanted
+
+
+def _growth(site: Site, facts: CloudFacts, template: Template | None, ours: ClusterFacts) -> dict[str, int]:
+    """What the nodes take that a complete cluster is yet to get."""
+    more = site.cluster.node_count - (ours.node_count or 0)
+    if more <= 0 or not ours.status.endswith(("_COMPLETE", "UPDATE_FAILED")) or is_autoscaling(ours.labels):
+        return {}
+    public = bool(template and template.floating_ip_enabled and template.driver != "capi")
+    taken = {"instances": more, "volumes": more, "gigabytes": more * site.cluster.docker_volume_size_gib}
+    taken |= {"floating_ips": more} if public else {}
+    if node := node_flavor(site, facts, template):
+        taken |= {"cores": more * node.vcpus, "ram_mib": more * node.ram_mib}
+    return taken
 
 
 def node_flavor(site: Site, facts: CloudFacts, template: Template | None) -> Flavor | None:

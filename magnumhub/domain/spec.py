@@ -80,7 +80,7 @@ class ClusterSpec(Spec):
         default=1,
         ge=1,
         le=1000,
-        description="Number of nodes that run users and Dask: 1 to 1000. A cluster that is there keeps its number.",
+        description="Number of nodes that run users and Dask: 1 to 1000. A cluster that is there follows it.",
     )
     node_flavor: Text | None = Field(default=None, description="Nova flavor of the nodes; null is the template's.")
     docker_volume_size_gib: StrictInt = Field(

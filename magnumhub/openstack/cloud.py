@@ -84,10 +84,13 @@ def connect(cloud: str | Mapping[str, Any], *, timeout_s: float) -> Connection:
     return conn
 
 
-def magnum_client(conn: Connection) -> MagnumClient:
+def magnum_client(conn: Connection, *, microversion: str = MAGNUM_MICROVERSION) -> MagnumClient:
     """Give Magnum's own client on the same session, so that it re-authenticates by itself.
 
     Safe to repeat: nothing is asked of Magnum.
+
+    Args:
+        microversion: for calls that came later than what everything else needs.
 
     Raises:
         RefusedError: the cloud's catalog has no Magnum.
@@ -98,7 +101,7 @@ def magnum_client(conn: Connection) -> MagnumClient:
             region_name=conn.config.get_region_name("container-infra"),
             interface=conn.config.get_interface("container-infra"),
             endpoint_override=conn.config.get_endpoint("container-infra"),
-            api_version=MAGNUM_MICROVERSION,
+            api_version=microversion,
         )
     except RuntimeError as error:  # how the client says that the catalog lacks it
         raise RefusedError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from openstack.connection import Connection
@@ -50,6 +51,15 @@ def states(conn: Connection, cluster_name: str) -> dict[str, str]:
             for server in conn.compute.servers()
             if pattern.match(server.name)
         }
+
+
+def named(conn: Connection, names: Collection[str]) -> dict[str, str]:
+    """Those servers that are called so, with their ids: a node of Kubernetes is called as its server is.
+
+    Safe to repeat: reads only.
+    """
+    with translated("looking for the servers of nodes"):
+        return {server.name: server.id for server in conn.compute.servers() if server.name in names}
 
 
 def _master(conn: Connection, server: Any) -> Master:
