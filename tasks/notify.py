@@ -1,4 +1,4 @@
-"""The events that people are notified by: a site became unhealthy, a site has recovered.
+"""The events that people are notified by: a site became unhealthy, has recovered, waits for a person.
 
 Prefect's own events are about runs; a run that fails one night is no news. These are about the site, and come when it
 is sure (`magnumhub.domain.history.decide_event`).
@@ -6,13 +6,17 @@ is sure (`magnumhub.domain.history.decide_event`).
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 from prefect.events.schemas.events import Event as PrefectEvent
 from prefect.events.schemas.events import RelatedResource, Resource
 
+from magnumhub.domain.errors import WaitingError
 from magnumhub.domain.health import Health
 from magnumhub.domain.history import Event
+from magnumhub.domain.spec import Site
 from tasks.history import NO_SERVER
 from tasks.progress import stage
 
@@ -28,14 +32,34 @@ def announce(event: Event, health: Health) -> bool:
         to know that nobody was told.
     """
     told = PrefectEvent(event=event, resource=_resource(health), related=_flow_run(), payload=_payload(health))
+    return _send(told)
+
+
+def announce_waiting(site: Site, waiting: WaitingError, event_id: UUID) -> bool:
+    """Send `site.waiting`: a person has to have the firewall opened, and answer the run.
+
+    Safe to repeat: a second event of that id is the same one.
+
+    Returns:
+        as `announce`; the question stands in the run's form and in its artifact all the same.
+    """
+    payload = {"site": site.name, "why": waiting.message, "request": waiting.request}
+    resource = {"prefect.resource.id": f"magnumhub.site.{site.name}", "prefect.resource.name": site.name}
+    told = PrefectEvent(
+        id=event_id, event="site.waiting", resource=Resource(resource), related=_flow_run(), payload=payload
+    )
+    return _send(told)
+
+
+def _send(told: PrefectEvent) -> bool:
     with stage("notify") as report:
         try:
             with get_client(sync_client=True) as client:
                 client.request("POST", "/events", json=[told.model_dump(mode="json")])
         except NO_SERVER as error:
-            report.remark(f"{event} could not be delivered to Prefect's server: {error}")
+            report.remark(f"{told.event} could not be delivered to Prefect's server: {error}")
             return False
-        report.remark(f"{event} delivered")
+        report.remark(f"{told.event} delivered")
         return True
 
 

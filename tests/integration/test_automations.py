@@ -25,6 +25,7 @@ NAMES = {
     "magnumhub: a check did not run",
     "magnumhub: a site has recovered",
     "magnumhub: a site is unhealthy",
+    "magnumhub: a site waits for its firewall",
     "magnumhub: no checks",
     "magnumhub: sites without a report",
 }
