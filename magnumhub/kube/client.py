@@ -96,6 +96,10 @@ class Kube:
         return client.AppsV1Api(self.api_client)
 
     @cached_property
+    def batch(self) -> Any:
+        return client.BatchV1Api(self.api_client)
+
+    @cached_property
     def storage(self) -> Any:
         return client.StorageV1Api(self.api_client)
 
