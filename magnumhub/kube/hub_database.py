@@ -34,8 +34,9 @@ _KEPT_S = 3600
 
 What = Literal["copy", "restore"]
 
-# Runs in the hub's image. The copy has its name only once it is known to be whole.
-_PROGRAM = """
+# Runs in the hub's image. A copy has its name only once it is known to be whole; one from before a step that was undone
+# is out of date, and one of a database that has been migrated since is the only one of its kind.
+PROGRAM = """
 import json, os, sqlite3, sys
 from contextlib import closing
 
@@ -59,7 +60,7 @@ def copied(source, target):
     os.replace(target + ".part", target)
 
 what, database, copy = sys.argv[1:]
-if what == "copy" and not os.path.exists(copy):
+if what == "copy" and (not os.path.exists(copy) or look(database)["schema"] == look(copy)["schema"]):
     copied(database, copy)
 if what == "restore" and look(database)["schema"] != look(copy)["schema"]:
     copied(database, database + ".migrated")
@@ -79,7 +80,7 @@ class DatabaseCopy(NamedTuple):
 def copy_database(kube: Kube, namespace: str, *, name_of_copy: str, deadline_s: float, report: Report) -> DatabaseCopy:
     """Copy the hub's database beside itself, consistently, while the hub runs.
 
-    Safe to repeat: a copy of that name that is whole is kept.
+    Safe to repeat: a copy of that name is made anew as long as the database still has its schema, and kept afterwards.
 
     Args:
         name_of_copy: of the file, such as jupyterhub.sqlite.before-5.2.1.
@@ -140,7 +141,7 @@ def _copy_from(name: str, words: str) -> DatabaseCopy:
     except (IndexError, ValueError, KeyError, TypeError) as error:
         raise ServiceError(
             f"the Job that copies the hub's database ended well and said {words!r}",
-            "run again: a copy that is whole is kept",
+            "run again",
         ) from error
 
 
@@ -169,7 +170,7 @@ def job_of(hub: Mapping[str, Any], pods: Sequence[Mapping[str, Any]], what: What
         "automountServiceAccountToken": False,
         "volumes": [{"name": mount["name"], "persistentVolumeClaim": {"claimName": _CLAIM}}],
         "containers": [
-            {**own, "name": "database", "command": ["python3", "-c", _PROGRAM, what, *files], "volumeMounts": [mount]}
+            {**own, "name": "database", "command": ["python3", "-c", PROGRAM, what, *files], "volumeMounts": [mount]}
         ],
     }
     if node:
