@@ -111,6 +111,10 @@ def parser() -> argparse.ArgumentParser:
     provision.add_argument(
         "--replace-failed", action="store_true", help="delete a cluster of this site that Magnum failed to create"
     )
+    teardown = site_command("teardown", _teardown, "take away all that a site has in the cloud")
+    teardown.add_argument("--confirm", metavar="NAME", help="the site's name once more")
+    teardown.add_argument("--homes", metavar="keep|delete", help="what becomes of users' homes and the hub's database")
+    teardown.add_argument("--dry-run", action="store_true", help="only say what would be done")
     site_command("check", _check, "say whether users of a site can work, and if not, why and what to do")
     site_command("status", _status, "what there is of a site right now")
 
@@ -139,6 +143,29 @@ def _provision(options: argparse.Namespace) -> int:
 
         show_deployment(site, deployment)
     return _exit_code(deployment.health.level if deployment.health else None)
+
+
+def _teardown(options: argparse.Namespace) -> int:
+    from magnumhub.domain.teardown import refuse_unconfirmed
+
+    refuse_unconfirmed(_load(options.site).name, options.confirm, options.homes)
+    with _running(options):
+        from flows.teardown import teardown
+        from tasks.sites import SiteName
+
+        words = (SiteName(options.site), options.confirm, options.homes, options.dry_run)
+        ended = _result(teardown(*words, return_state=True))
+    if options.json:
+        _print_json(ended.document())
+    elif options.dry_run:
+        from flows.summary import show_plan
+
+        show_plan(ended)
+    else:
+        from flows.summary import show_teardown
+
+        show_teardown(ended)
+    return DONE if options.dry_run or not ended.left else FAILED
 
 
 def _check(options: argparse.Namespace) -> int:

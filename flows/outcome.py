@@ -12,6 +12,7 @@ from magnumhub.domain.deployment import Deployment
 from magnumhub.domain.findings import Level
 from magnumhub.domain.fleet import Fleet
 from magnumhub.domain.health import Health
+from magnumhub.domain.teardown import Teardown
 
 T = TypeVar("T")
 
@@ -33,6 +34,14 @@ def ended_fleet(fleet: Fleet, unchecked: Collection[str]) -> Fleet | State[Fleet
     level: Level = "Unknown" if unchecked else fleet.level
     told = [site for site in fleet.sites if site.site in unchecked] or [s for s in fleet.sites if s.level == level]
     return _ended(fleet, level, "; ".join(f"{site.site}: {site.summary}" for site in told))
+
+
+def ended_teardown(torn_down: Teardown) -> Teardown | State[Teardown]:
+    """The document itself when nothing is left; else a failed state called Incomplete around it."""
+    if not torn_down.left:
+        return torn_down
+    told = "; ".join(f"{item.kind} {item.name or item.id}: {item.reason}" for item in torn_down.left)
+    return Failed(name="Incomplete", message=told, data=torn_down)
 
 
 def _ended(document: T, level: Level, message: str) -> T | State[T]:

@@ -18,10 +18,11 @@ from magnumhub.domain.health import Health
 from magnumhub.domain.plan import Plan
 from magnumhub.domain.report.markdown import when
 from magnumhub.domain.spec import DummyAuth, Site
+from magnumhub.domain.teardown import Teardown
 from tasks.status import Status
 
 _LEVELS = {"Healthy": "green", "Degraded": "yellow", "Unhealthy": "red", "Unknown": "magenta", "Skipped": "dim"}
-_ACTIONS = {"create": "green", "keep": "dim", "change": "yellow", "blocked": "red"}
+_ACTIONS = {"create": "green", "keep": "dim", "change": "yellow", "delete": "red", "blocked": "red"}
 _NO_WRAP = 100_000
 
 
@@ -74,6 +75,19 @@ def show_plan(plan: Plan) -> None:
         for change in plan.changes
     )
     _print_rows([head, *changes])
+
+
+def show_teardown(torn_down: Teardown) -> None:
+    """What is gone, what was kept, and last what is left and what to do about it."""
+    if not (torn_down.deleted or torn_down.kept or torn_down.left):
+        _print(Text(f"nothing to do: {torn_down.site} has nothing in the cloud"))
+        return
+    kinds = (("deleted", "dim", torn_down.deleted), ("kept", "green", torn_down.kept), ("left", "red", torn_down.left))
+    _print_rows(
+        (Text(word, style), item.kind, item.name or item.id, item.reason, item.remedy)
+        for word, style, items in kinds
+        for item in items
+    )
 
 
 def show_status(status: Status) -> None:

@@ -66,7 +66,7 @@ def find_site(site: Site) -> Found:
     places: list[Place] = []
 
     def look(check: Checking) -> None:
-        place = _place(site)
+        place = place_of(site)
         if place is None:
             check.findings.append(_no_cluster(site))
         else:
@@ -79,7 +79,14 @@ def find_site(site: Site) -> Found:
     return Found(place=places[-1]) if places else Found(problem=seen)
 
 
-def _place(site: Site) -> Place | None:
+def place_of(site: Site) -> Place | None:
+    """Where a site is; None where it has no cluster.
+
+    Safe to repeat: reads only.
+
+    Raises:
+        MagnumhubError: its cluster has no way in (yet); says why.
+    """
     with cloud_of(site) as cloud:
         found = clusters.find(cloud.magnum, site.name)
         if found is None:

@@ -1,4 +1,4 @@
-"""Take away what a killed check left in the cluster, whoever may use the gateway: Kubernetes' own rights are enough."""
+"""Take away Dask clusters that a killed check left, or all of them: Kubernetes' own rights are enough for that."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from magnumhub.kube.watching import changes
 _LABEL = "gateway.dask.org/cluster"
 
 
-def sweep_dask_clusters(kube: Kube, namespace: str, *, user: str, deadline_s: float) -> list[str]:
+def sweep_dask_clusters(kube: Kube, namespace: str, *, user: str | None, deadline_s: float) -> list[str]:
     """Delete every Dask cluster of a user and wait until their pods are gone.
 
     Safe to repeat; only for a user whose Dask clusters are all ours.
 
     Args:
         namespace: of the gateway.
+        user: None is everybody, where the gateway itself goes next.
         deadline_s: longest wait for the pods, in seconds.
 
     Returns:
@@ -35,7 +36,7 @@ def sweep_dask_clusters(kube: Kube, namespace: str, *, user: str, deadline_s: fl
     Source: dask-gateway's controller makes a DaskCluster the owner of its scheduler's pod, and that of the workers'
     pods, so that Kubernetes deletes them all; it forgets one that is gone.
     """
-    ours = [one.name for one in active_dask_clusters(kube, namespace) if one.user == user]
+    ours = [one.name for one in active_dask_clusters(kube, namespace) if user in (None, one.user)]
     custom = client.CustomObjectsApi(kube.api_client)
     for name in ours:
         # One that somebody else has deleted meanwhile is what is wanted.

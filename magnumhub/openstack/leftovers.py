@@ -8,17 +8,12 @@ from typing import Any
 from magnumclient.v1.client import Client as MagnumClient
 from openstack.connection import Connection
 
-from magnumhub.domain.checks.leftovers import Balancer, CloudLeftovers, balancer_prefix
+from magnumhub.domain.checks.leftovers import Balancer, CloudLeftovers
 from magnumhub.domain.errors import MagnumhubError
 from magnumhub.domain.facts import AddressFacts
+from magnumhub.domain.holdings import is_address_of, is_balancer_of
 from magnumhub.openstack.cloud import translated
 from magnumhub.openstack.survey import addresses_of, clusters_named
-
-_MADE_FOR_SERVICE = "Floating IP for Kubernetes external service"
-"""How the description begins of an address that the cluster's controller allocated; the cluster's name ends it.
-
-Source: cloud-provider-openstack, pkg/openstack/loadbalancer.go.
-"""
 
 
 def observe_cloud_leftovers(conn: Connection, magnum: MagnumClient, *, site: str, cluster_uuid: str) -> CloudLeftovers:
@@ -59,8 +54,7 @@ def _addresses(conn: Connection, site: str, cluster_uuid: str) -> tuple[AddressF
     return tuple(
         address
         for address in addresses_of(conn)
-        if address.site == site
-        or (address.description.startswith(_MADE_FOR_SERVICE) and address.description.endswith(cluster_uuid))
+        if address.site == site or is_address_of(address.description, [cluster_uuid])
     )
 
 
@@ -69,5 +63,5 @@ def _balancers(conn: Connection, cluster_uuid: str) -> tuple[Balancer, ...]:
     return tuple(
         Balancer(id=balancer.id, name=balancer.name, status=balancer.provisioning_status or "")
         for balancer in found
-        if (balancer.name or "").startswith(balancer_prefix(cluster_uuid))
+        if is_balancer_of(balancer.name or "", [cluster_uuid])
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.cloud import Cloud
+from sandbox.faults import BackgroundFailureError
 from sandbox.openstack.service import Answer, ApiError, Call, Service
 from sandbox.store import Resource, matches
 
+_DELETE_S = 2
 QUOTAS = {"volumes": 40, "gigabytes": 2000, "snapshots": 10}
 
 
@@ -59,9 +61,28 @@ def _create(call: Call) -> Answer:
     return 202, {"volume": volume}
 
 
+def _set_metadata(call: Call) -> Answer:
+    """What is given is laid over what is there."""
+    volume = call.cloud.store.get("volume", call.path["id"], project_id=call.project_id)
+    metadata = volume["metadata"] | call.wanted("metadata")
+    return {"metadata": call.cloud.store.update("volume", volume["id"], {"metadata": metadata})["metadata"]}
+
+
 def _delete(call: Call) -> Answer:
-    delete_volume(call.cloud, call.cloud.store.get("volume", call.path["id"], project_id=call.project_id)["id"])
+    volume = call.cloud.store.get("volume", call.path["id"], project_id=call.project_id)
+    call.cloud.store.update("volume", volume["id"], {"status": "deleting"})
+    call.cloud.in_background(_delete_later(call.cloud, volume))
     return 202, None
+
+
+async def _delete_later(cloud: Cloud, volume: Resource) -> None:
+    await cloud.clock.sleep(_DELETE_S)
+    try:
+        await cloud.faults.in_background("cinder", f"/v3/deletions/{volume['name']}")
+    except BackgroundFailureError:
+        cloud.store.update("volume", volume["id"], {"status": "error_deleting"})
+        return
+    delete_volume(cloud, volume["id"])
 
 
 def _limit(cloud: Cloud, resource: str) -> int:
@@ -119,6 +140,7 @@ SERVICE = Service(
         ("POST", "/v3/volumes", _create, (202, 400, 413)),
         ("GET", "/v3/volumes/{id}", _volume, (200, 404)),
         ("DELETE", "/v3/volumes/{id}", _delete, (202, 404)),
+        ("POST", "/v3/volumes/{id}/metadata", _set_metadata, (200, 400, 404)),
         ("GET", "/v3/os-quota-sets/{id}", _quota_set, (200, 404)),
         ("GET", "/v3/limits", _limits, (200,)),
         ("GET", "/v3/types", _types, (200,)),

@@ -11,7 +11,7 @@ from sandbox.openstack import neutron
 from sandbox.openstack.service import Answer, ApiError, Call, Handler, Routes, Service, page
 from sandbox.store import Resource, matches
 
-_BUILD_S = 15  # one amphora
+_BUILD_S, _DELETE_S = 15, 3  # one amphora
 QUOTAS = {"load_balancer": 10, "listener": 50, "pool": 50, "member": 100, "health_monitor": 50}
 
 
@@ -80,6 +80,16 @@ async def _build(cloud: Cloud, balancer: Resource) -> None:
         cloud.store.update("loadbalancer", balancer["id"], status)
 
 
+async def _delete_later(cloud: Cloud, balancer: Resource) -> None:
+    await cloud.clock.sleep(_DELETE_S)
+    try:
+        await cloud.faults.in_background("octavia", f"/v2/lbaas/deletions/{balancer['name']}")
+    except BackgroundFailureError:
+        cloud.store.update("loadbalancer", balancer["id"], {"provisioning_status": "ERROR"})
+        return
+    delete_load_balancer(cloud, balancer)
+
+
 def delete_load_balancer(cloud: Cloud, balancer: Resource) -> None:
     """The load balancer, its listeners and its VIP port; a floating IP on the VIP stays, DOWN."""
     for listener in balancer["listeners"]:
@@ -116,9 +126,12 @@ def _create(call: Call) -> Answer:
 
 def _delete(call: Call) -> Answer:
     balancer = call.cloud.store.get("loadbalancer", call.path["id"], project_id=call.project_id)
+    if balancer["provisioning_status"].startswith("PENDING_"):
+        raise ApiError(409, f"Load Balancer {balancer['id']} is immutable and cannot be updated.")
     if balancer["listeners"] and dict(call.query).get("cascade", "").lower() != "true":
         raise ApiError(409, f"Cannot delete Load Balancer {balancer['id']} - it has children")
-    delete_load_balancer(call.cloud, balancer)
+    call.cloud.store.update("loadbalancer", balancer["id"], {"provisioning_status": "PENDING_DELETE"})
+    call.cloud.in_background(_delete_later(call.cloud, balancer))
     return 204, None
 
 

@@ -352,7 +352,7 @@ class TestLoadBalancers:
         with pytest.raises(errors.ConflictException):
             service.delete_load_balancer(balancer.id)
         service.delete_load_balancer(balancer.id, cascade=True)
-        assert list(service.load_balancers()) == []
+        wait_until(lambda: list(service.load_balancers()) == [])
         assert connection.network.find_port(balancer.vip_port_id) is None
 
     def test_one_that_stays_pending(self, fresh: Sandbox) -> None:
@@ -361,6 +361,18 @@ class TestLoadBalancers:
         balancer = self.create(connection)
         time.sleep(0.2)
         assert connection.load_balancer.get_load_balancer(balancer.id).provisioning_status == "PENDING_CREATE"
+        with pytest.raises(errors.ConflictException, match="immutable"):
+            connection.load_balancer.delete_load_balancer(balancer.id, cascade=True)
+
+    def test_one_that_cannot_be_deleted(self, fresh: Sandbox) -> None:
+        fresh.faults(service="octavia", method="ASYNC", path="/deletions/kube_service_x$", times=1)
+        connection = fresh.connect()
+        service, balancer = connection.load_balancer, self.create(connection)
+        wait_until(lambda: service.get_load_balancer(balancer.id).provisioning_status == "ACTIVE")
+        service.delete_load_balancer(balancer.id, cascade=True)
+        wait_until(lambda: service.get_load_balancer(balancer.id).provisioning_status == "ERROR")
+        service.delete_load_balancer(balancer.id, cascade=True)
+        wait_until(lambda: list(service.load_balancers()) == [])
 
 
 class TestVolumes:
@@ -370,4 +382,19 @@ class TestVolumes:
         project = connection.current_project_id
         assert connection.block_storage.get_quota_set(project, usage=True).usage["gigabytes"] == 3
         connection.block_storage.delete_volume(volume.id)
-        assert list(connection.block_storage.volumes()) == []
+        wait_until(lambda: list(connection.block_storage.volumes()) == [])
+
+    def test_metadata_is_laid_over_what_is_there(self, fresh: Sandbox) -> None:
+        storage = fresh.connect().block_storage
+        volume = storage.create_volume(name="v", size=1, metadata={"a": "1", "b": "2"})
+        storage.set_volume_metadata(volume, b="3", c="4")
+        assert storage.get_volume(volume.id).metadata == {"a": "1", "b": "3", "c": "4"}
+
+    def test_one_that_cannot_be_deleted(self, fresh: Sandbox) -> None:
+        fresh.faults(service="cinder", method="ASYNC", path="/deletions/v$", times=1)
+        storage = fresh.connect().block_storage
+        volume = storage.create_volume(name="v", size=1)
+        storage.delete_volume(volume.id)
+        wait_until(lambda: storage.get_volume(volume.id).status == "error_deleting")
+        storage.delete_volume(volume.id)
+        wait_until(lambda: list(storage.volumes()) == [])

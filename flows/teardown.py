@@ -1,0 +1,60 @@
+"""The runbook backwards: from a site to nothing of it, with users' homes kept or deleted as was said."""
+
+from __future__ import annotations
+
+import time
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.outcome import ended_teardown
+from magnumhub.domain.plan import Plan
+from magnumhub.domain.spec_file import load_site
+from magnumhub.domain.teardown import Homes, Teardown, refuse_blocked, refuse_unconfirmed
+from tasks.sites import SiteName
+from tasks.teardown import (
+    audit,
+    delete_clusters,
+    delete_what_stayed,
+    empty_cluster,
+    give_up_addresses,
+    holding_if_there,
+    remember_clusters,
+    settle_volumes,
+    survey_again,
+    survey_site,
+    wait_until_deleted,
+)
+
+
+@flow(name="teardown", flow_run_name="teardown {site}")
+def teardown(site: SiteName, confirm: str, homes: Homes, dry_run: bool = False) -> Teardown | Plan | State[Teardown]:
+    """Take away all that a site has in the cloud: releases, load balancers, cluster, and last its addresses.
+
+    Safe to repeat: it finds what is there and takes that away; what is gone already is fine. Nothing without the
+    site's mark is touched, but for what its own cluster made.
+
+    Args:
+        site: the site's name in deployments/sites, or the path of its file.
+        confirm: the site's name once more: everything of it is deleted.
+        homes: what becomes of users' homes and the hub's database: `keep` leaves their volumes in the project, and
+            lists them; `delete` deletes them for ever.
+        dry_run: only say what would be done.
+    """
+    spec, started_s = load_site(site), time.monotonic()
+    refuse_unconfirmed(spec.name, confirm, homes)
+    surveyed = survey_site(spec, homes)
+    if dry_run:
+        return surveyed.plan
+    refuse_blocked(surveyed.plan)
+    if surveyed.plan.would_change:
+        remember_clusters(spec, surveyed)  # once Magnum has deleted them, nobody else knows their uuids
+        with holding_if_there(spec, surveyed):
+            surveyed = survey_again(spec, homes, surveyed.plan)
+            settle_volumes(spec, homes, surveyed)
+            empty_cluster(spec, homes, surveyed)
+            delete_clusters(spec, surveyed)
+        wait_until_deleted(spec, surveyed)
+        delete_what_stayed(spec, homes, surveyed)
+        give_up_addresses(spec, surveyed)
+    return ended_teardown(audit(spec, homes, surveyed, started_s))
