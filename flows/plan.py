@@ -6,6 +6,7 @@ from prefect import flow
 
 from magnumhub.domain.plan import Plan
 from magnumhub.domain.spec_file import load_site
+from tasks.charts import check_values
 from tasks.plan import make_plan
 from tasks.sites import SiteName
 
@@ -17,4 +18,7 @@ def plan(site: SiteName) -> Plan:
     Args:
         site: the site's name in deployments/sites, or the path of its file.
     """
-    return make_plan(load_site(site))
+    prepared = make_plan(load_site(site))
+    if prepared.ground is not None:
+        check_values(prepared.site, prepared.ground)
+    return prepared.plan

@@ -8,6 +8,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.futures import wait
 
+from flows.approval import asking, await_ingress
 from flows.outcome import ended
 from magnumhub.domain.deployment import Deployment
 from magnumhub.domain.spec_file import load_site
@@ -17,8 +18,9 @@ from tasks.cluster import start_cluster, wait_for_cluster
 from tasks.dask_gateway import ensure_dask_gateway
 from tasks.jupyterhub import ensure_jupyterhub
 from tasks.kubernetes import ensure_storage, holding_site, wait_for_kubernetes
-from tasks.network import request_ingress, reserve_addresses, settle_addresses
-from tasks.preflight import check_preflight
+from tasks.network import reserve_addresses, settle_addresses
+from tasks.nodes import ensure_node_count
+from tasks.plan import ground_to_act, make_plan
 from tasks.progress import recording
 from tasks.sites import SiteName
 from tasks.verify import endpoints_of, verify_site
@@ -37,20 +39,22 @@ def provision(site: SiteName, replace_failed: bool = False) -> Deployment | Stat
     """
     spec = load_site(site)
     started_s = time.monotonic()
-    with recording() as stages:
-        ground = check_preflight(spec, replace_failed=replace_failed)
+    with asking(spec), recording() as stages:
+        prepared = make_plan(spec, replace_failed=replace_failed)
+        spec, plan, ground = prepared.site, prepared.plan, ground_to_act(prepared)
         check_values(spec, ground)
-        addresses = reserve_addresses(spec, ground)
-        magnum_cluster = start_cluster(spec, ground, replace_failed=replace_failed)
+        addresses = reserve_addresses(spec, ground, plan)
+        magnum_cluster = start_cluster(spec, ground, plan, replace_failed=replace_failed)
         addresses = settle_addresses(spec, addresses)
-        request_ingress(spec, addresses)  # the cluster goes on being created while somebody opens the firewall
+        await_ingress(spec, addresses)  # the cluster goes on being created while somebody opens the firewall
         magnum_cluster = wait_for_cluster(spec, magnum_cluster)
         way = open_master(spec, magnum_cluster, addresses)
         magnum_cluster = wait_for_kubernetes(spec, magnum_cluster, way)
         with holding_site(spec, magnum_cluster, way):
-            storage_class = ensure_storage(spec, magnum_cluster, way)
+            magnum_cluster = ensure_node_count(spec, magnum_cluster, way, plan)
+            storage_class = ensure_storage(spec, magnum_cluster, way, plan)
             charts = ensure_helm(spec, magnum_cluster, way)
-            there = (spec, magnum_cluster, way, addresses, charts, storage_class)
+            there = (spec, magnum_cluster, way, addresses, charts, storage_class, plan)
             side_by_side = ensure_jupyterhub.submit(*there), ensure_dask_gateway.submit(*there)
             wait(list(side_by_side))  # both, also when one fails: neither is left half-way by the other's failure
             hub, gateway = (installed.result() for installed in side_by_side)

@@ -15,7 +15,7 @@ from magnumhub.openstack import certificates, clusters, floating_ips
 from magnumhub.remote.access import Access, access_for
 from magnumhub.remote.session import Reached, reach
 from magnumhub.remote.ssh import wait_until_open
-from tasks.network import asked, proving_open
+from tasks.network import proving_open, still_closed
 from tasks.policy import OBSERVE
 from tasks.progress import stage
 
@@ -59,9 +59,9 @@ def open_master(site: Site, magnum_cluster: MagnumCluster, addresses: Addresses)
 def _wait_for_ssh(site: Site, way: Way, addresses: Addresses, report: Report) -> None:
     assert way.access.ssh is not None
     through = [way.address] if way.address is not None and way.address.address == way.access.ssh.host else []
-    if unasked := to_be_asked(site, through):
+    if to_be_asked(site, through):
         why = "the master has its address from Magnum only now; the cloud's firewall has to be opened for it"
-        raise asked(site, addresses, unasked, why)
+        raise still_closed(site, addresses, why)
     with proving_open(site, addresses, way.address):
         wait_until_open(way.access.ssh, deadline_s=site.limits_s.ssh, report=report)
 

@@ -9,6 +9,7 @@ from prefect import task
 
 from blocks.cloud import cloud_of
 from magnumhub.domain.ground import Ground
+from magnumhub.domain.plan import Plan
 from magnumhub.domain.results import MagnumCluster
 from magnumhub.domain.spec import Site
 from magnumhub.kube.client import preload
@@ -19,7 +20,7 @@ from tasks.progress import stage
 
 
 @task(name="start cluster", **ACT)
-def start_cluster(site: Site, ground: Ground, *, replace_failed: bool = False) -> MagnumCluster:
+def start_cluster(site: Site, ground: Ground, plan: Plan, *, replace_failed: bool = False) -> MagnumCluster:
     """Ask Magnum for the site's cluster unless it has it; returns at once.
 
     Safe to repeat: looks for the site's cluster first, also when the answer to the request was lost.
@@ -30,7 +31,12 @@ def start_cluster(site: Site, ground: Ground, *, replace_failed: bool = False) -
     """
     with stage("cluster start") as report, cloud_of(site) as cloud:
         started = clusters.start(
-            cloud.magnum, site, template=ground.template, replace_failed=replace_failed, report=report
+            cloud.magnum,
+            site,
+            template=ground.template,
+            replace_failed=replace_failed,
+            report=report,
+            confirm=plan.confirming(f"cluster {site.name}"),
         )
         report.action = started.action
         return started

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import task
 
+from magnumhub.domain.plan import Plan
 from magnumhub.domain.results import Addresses, MagnumCluster
 from magnumhub.domain.spec import Site
 from tasks.access import Way
@@ -14,7 +15,13 @@ from tasks.releases import Installed, ensure_installed
 
 @task(name="ensure Dask Gateway", **OBSERVE)
 def ensure_dask_gateway(
-    site: Site, magnum_cluster: MagnumCluster, way: Way, addresses: Addresses, chosen: Charts, storage_class: str | None
+    site: Site,
+    magnum_cluster: MagnumCluster,
+    way: Way,
+    addresses: Addresses,
+    chosen: Charts,
+    storage_class: str | None,
+    plan: Plan,
 ) -> Installed:
     """Install or upgrade Dask Gateway, its custom resources first, and see that its address is the one asked for.
 
@@ -22,7 +29,8 @@ def ensure_dask_gateway(
 
     Raises:
         RefusedError: the chart's schema refuses a value; says which.
+        StalePlanError: the release is not what it was when the plan was made.
         DeadlineError: pods are not ready, the load balancer has no address or does not answer; says why.
         WaitingError: the address does not answer, and its firewall is one that a person opens.
     """
-    return ensure_installed("dask_gateway", site, magnum_cluster, way, addresses, chosen, storage_class)
+    return ensure_installed("dask_gateway", site, magnum_cluster, way, addresses, chosen, storage_class, plan)

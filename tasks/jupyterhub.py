@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import task
 
+from magnumhub.domain.plan import Plan
 from magnumhub.domain.results import Addresses, MagnumCluster
 from magnumhub.domain.spec import Site
 from tasks.access import Way
@@ -14,7 +15,13 @@ from tasks.releases import Installed, ensure_installed
 
 @task(name="ensure JupyterHub", **OBSERVE)
 def ensure_jupyterhub(
-    site: Site, magnum_cluster: MagnumCluster, way: Way, addresses: Addresses, chosen: Charts, storage_class: str | None
+    site: Site,
+    magnum_cluster: MagnumCluster,
+    way: Way,
+    addresses: Addresses,
+    chosen: Charts,
+    storage_class: str | None,
+    plan: Plan,
 ) -> Installed:
     """Install or upgrade JupyterHub, and see that the users' address is the one asked for.
 
@@ -23,7 +30,8 @@ def ensure_jupyterhub(
 
     Raises:
         RefusedError: the chart's schema refuses a value; says which.
+        StalePlanError: the release is not what it was when the plan was made.
         DeadlineError: pods are not ready, the load balancer has no address or does not answer; says why.
         WaitingError: the address does not answer, and its firewall is one that a person opens.
     """
-    return ensure_installed("jupyterhub", site, magnum_cluster, way, addresses, chosen, storage_class)
+    return ensure_installed("jupyterhub", site, magnum_cluster, way, addresses, chosen, storage_class, plan)

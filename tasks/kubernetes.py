@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from prefect import task
 
 from magnumhub.domain.errors import BusyError, MagnumhubError
+from magnumhub.domain.nodes import nodes_needed
+from magnumhub.domain.plan import Plan
 from magnumhub.domain.results import MagnumCluster
 from magnumhub.domain.spec import Site
 from magnumhub.kube.lease import LEASE_S, SiteLease, site_lease
@@ -24,9 +26,10 @@ _BUSY_S = LEASE_S + 5.0
 
 @task(name="wait for Kubernetes", **OBSERVE)
 def wait_for_kubernetes(site: Site, magnum_cluster: MagnumCluster, way: Way) -> MagnumCluster:
-    """Wait until the API answers and every node that Magnum has is Ready; then Kubernetes' version is known.
+    """Wait until the API answers and there are Ready nodes; then Kubernetes' version is known.
 
-    Safe to repeat: only looks. A cluster that was there keeps its number of nodes, and needs no time to boot them.
+    Safe to repeat: only looks. A new cluster has all its nodes then; of one that was there, `ensure_node_count` sees to
+    the number once the site is held.
 
     Raises:
         DeadlineError: says which node is not Ready and why, or what the API answered last.
@@ -34,12 +37,12 @@ def wait_for_kubernetes(site: Site, magnum_cluster: MagnumCluster, way: Way) -> 
     with stage("kubernetes") as report, reached(site, magnum_cluster, way, report) as there:
         is_new = magnum_cluster.action == "created"
         deadline_s = site.cluster.create_timeout_min * 60 if is_new else site.limits_s.release
-        version = wait_for_nodes(there.kube, magnum_cluster.node_count, deadline_s=deadline_s, report=report)
+        version = wait_for_nodes(there.kube, nodes_needed(magnum_cluster), deadline_s=deadline_s, report=report)
         return magnum_cluster.model_copy(update={"kubernetes_version": version})
 
 
 @task(name="ensure storage", **OBSERVE)
-def ensure_storage(site: Site, magnum_cluster: MagnumCluster, way: Way) -> str | None:
+def ensure_storage(site: Site, magnum_cluster: MagnumCluster, way: Way, plan: Plan) -> str | None:
     """Make sure that users' homes and the hub's database have a StorageClass; returns its name, None for ephemeral.
 
     Safe to repeat: a usable class is used as it is.
@@ -49,7 +52,9 @@ def ensure_storage(site: Site, magnum_cluster: MagnumCluster, way: Way) -> str |
     """
     with stage("storage") as report, reached(site, magnum_cluster, way, report) as there:
         still_holding(site)
-        name, report.action = ensure_storage_class(there.kube, site.storage, site=site.name)
+        name, report.action = ensure_storage_class(
+            there.kube, site.storage, site=site.name, confirm=plan.confirming("storage")
+        )
         return name or None
 
 

@@ -24,8 +24,10 @@ def is_transient(task: Any, task_run: Any, state: Any) -> bool:
 
 
 def _act_key(context: TaskRunContext, inputs: dict[str, Any]) -> str:
-    # The task's name keeps two tasks with equal inputs apart; the flow run's id keeps runs apart.
-    digest = hash_objects(inputs, raise_on_failure=True)
+    # The task's name keeps two tasks with equal inputs apart; the flow run's id keeps runs apart. What was planned is
+    # part of no act: a resumed run makes its plan anew, and has to find the acts it finished.
+    acts = {name: value for name, value in inputs.items() if name != "plan"}
+    digest = hash_objects(acts, raise_on_failure=True)
     return f"{context.task_run.flow_run_id}-{context.task.name}-{digest}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from magnumhub.domain.plan import Plan
 from magnumhub.domain.redaction import redacted, without_secrets
 from magnumhub.domain.results import Addresses, FloatingIP, MagnumCluster, Part, Release, Report, Result
 from magnumhub.domain.spec import Site
@@ -47,6 +48,7 @@ def ensure_installed(
     addresses: Addresses,
     chosen: Charts,
     storage_class: str | None,
+    plan: Plan,
 ) -> Installed:
     """Install or upgrade one part, wait for its pods, then until the address that was asked for answers.
 
@@ -61,7 +63,7 @@ def ensure_installed(
         # From here on, pods and services are quoted that were given the secrets.
         with without_secrets(values.secrets):
             installed = _installed(
-                part, site, there, addresses, archives[part], values, redacted(report, values.secrets)
+                part, site, there, addresses, archives[part], values, plan, redacted(report, values.secrets)
             )
         report.action = installed.release.action
         return installed
@@ -74,6 +76,7 @@ def _installed(
     addresses: Addresses,
     archive: ChartArchive,
     values: Values,
+    plan: Plan,
     report: Report,
 ) -> Installed:
     service = service_names(site)[part]
@@ -90,6 +93,7 @@ def _installed(
         getattr(values, part),
         deadline_s=site.limits_s.release,
         report=report,
+        confirm=plan.confirming(f"release {RELEASES[part]}"),
     )
     ours = f"{RELEASE_LABELS[part]}={RELEASES[part]}"
     wait_for_workloads(there.kube, service.namespace, selector=ours, deadline_s=_left_s(end_s), report=report)

@@ -7,16 +7,15 @@ from typing import Any
 
 from pydantic import Field
 
-from blocks.cloud import Cloud, cloud_of
-from magnumhub.domain.errors import MagnumhubError
-from magnumhub.domain.results import FloatingIP, MagnumCluster, Master, Release, Report, Result
+from blocks.cloud import cloud_of
+from magnumhub.domain.results import FloatingIP, MagnumCluster, Release, Report, Result
 from magnumhub.domain.spec import Site
 from magnumhub.domain.wiring import service_names
 from magnumhub.kube.releases import installed_releases
 from magnumhub.kube.services import external_ip
 from magnumhub.openstack import clusters, floating_ips
-from magnumhub.remote.access import access_for
-from tasks.access import Way, reached
+from magnumhub.remote.session import Reached
+from tasks.inside import look_into
 
 
 class Status(Result):
@@ -57,41 +56,21 @@ def look(site: Site, report: Report) -> Status:
 
     Safe to repeat: reads only; a master without an address is not given one.
     """
+
+    def inside(there: Reached) -> dict[str, Any]:
+        return {
+            "releases": tuple(installed_releases(there.kube)),
+            "external_ips": {
+                role: external_ip(there.kube, service.namespace, service.name)
+                for role, service in service_names(site).items()
+            },
+        }
+
     with cloud_of(site) as cloud:
         ours = tuple(floating_ips.find_marked(cloud.connection, site.name))
         found = clusters.find(cloud.magnum, site.name)
         outside = Status(site=site.name, magnum_cluster=found, floating_ips=ours)
-        if found is None or not found.status.endswith("_COMPLETE"):
+        if found is None:
             return outside
-        master = _first_master(cloud, found)
-    if _is_yet_to_get_an_address(site, master):
-        return outside.model_copy(update={"unseen": "the master has no floating IP yet; provision gives it one"})
-    try:
-        way = Way(access=access_for(site.access, site.helm, found, master))
-        with reached(site, found, way, report) as there:
-            return outside.model_copy(
-                update={
-                    "releases": tuple(installed_releases(there.kube)),
-                    "external_ips": {
-                        role: external_ip(there.kube, service.namespace, service.name)
-                        for role, service in service_names(site).items()
-                    },
-                }
-            )
-    except MagnumhubError as error:
-        return outside.model_copy(update={"unseen": str(error)})
-
-
-def _is_yet_to_get_an_address(site: Site, master: Master | None) -> bool:
-    """Whether the way in is one that provision makes: told at once, where to try it would take its time."""
-    return (
-        master is not None
-        and master.floating_address is None
-        and site.access.via != "kubeconfig"
-        and site.access.jump_host is None
-        and site.network.floating_ips.master != "none"
-    )
-
-
-def _first_master(cloud: Cloud, magnum_cluster: MagnumCluster) -> Master | None:
-    return next(iter(clusters.masters(cloud.connection, magnum_cluster)), None)
+        seen, unseen = look_into(site, cloud, found, inside, report)
+    return outside.model_copy(update=seen if seen is not None else {"unseen": unseen})

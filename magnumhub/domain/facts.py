@@ -114,7 +114,8 @@ class CloudFacts(Result):
 
     services: the types in the catalog. quotas: clusters, instances, cores, ram_mib, volumes, gigabytes, floating_ips,
     load_balancers; only those that could be seen. magnum_clusters: those of the site's name. unseen: what could not be
-    looked at, and why. runner: this machine, from where the cloud was looked at.
+    looked at, and why. runner: this machine, from where the cloud was looked at. kubernetes_version: what the site's
+    own cluster says of itself.
     """
 
     project: ProjectFacts
@@ -129,3 +130,4 @@ class CloudFacts(Result):
     magnum_clusters: tuple[ClusterFacts, ...] | None = None
     unseen: dict[str, str] = Field(default_factory=dict)
     runner: RunnerFacts = RunnerFacts()
+    kubernetes_version: str | None = None

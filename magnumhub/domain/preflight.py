@@ -12,6 +12,7 @@ from magnumhub.domain.compat import judge
 from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.facts import CloudFacts, ClusterFacts
 from magnumhub.domain.findings import Category, Finding, Level, worst_first
+from magnumhub.domain.ground import Ground, wants_master_address
 from magnumhub.domain.needs import needs, node_flavor, our_clusters, room
 from magnumhub.domain.preflight_site import judge_addresses, judge_clusters, judge_runner, judge_settings
 from magnumhub.domain.spec import NEWEST, Site
@@ -42,7 +43,7 @@ def judge_preflight(site: Site, facts: CloudFacts, *, replace_failed: bool = Fal
     """
     template, refusal = template_of(site, facts, replace_failed=replace_failed)
     findings = [refusal] if refusal else []
-    if facts.templates is None and not _staying(facts, replace_failed):
+    if facts.templates is None and not staying(facts, replace_failed=replace_failed):
         why = facts.unseen.get("templates", "nothing is known of them")
         remedy = "Have the credential allowed to list cluster templates: none can be chosen without."
         findings.append(_finding("Unhealthy", Category.NOT_FOUND, f"templates could not be looked at: {why}", remedy))
@@ -58,7 +59,7 @@ def template_of(
     """The template of the cluster that is there and stays, else the one that will be chosen, else why there is none."""
     if facts.templates is None:
         return None, None
-    ours = _staying(facts, replace_failed)
+    ours = staying(facts, replace_failed=replace_failed)
     if ours is not None:
         return next((t for t in facts.templates if ours.template in (t.uuid, t.name)), None), None
     try:
@@ -73,7 +74,21 @@ def template_of(
     return next(template for template in facts.templates if template.uuid == choice.uuid), None
 
 
-def _staying(facts: CloudFacts, replace_failed: bool) -> ClusterFacts | None:
+def ground_of(site: Site, facts: CloudFacts, template: Template | None) -> Ground:
+    """What later stages build on; judged before, so that there is a template or a cluster made from one."""
+    if template is not None:
+        return Ground(
+            template=template.uuid,
+            kubernetes_version=template.kubernetes_version,
+            master_address=wants_master_address(site, template),
+        )
+    # The cluster is there and its template is gone: whatever address its master has by now stays the one.
+    elder = our_clusters(facts.magnum_clusters)[0]
+    return Ground(template=elder.template or "", kubernetes_version=None, master_address=False)
+
+
+def staying(facts: CloudFacts, *, replace_failed: bool) -> ClusterFacts | None:
+    """The site's cluster, unless there is none or it failed to be made and is to be replaced."""
     ours = our_clusters(facts.magnum_clusters)
     return next((c for c in ours if not (replace_failed and c.status == "CREATE_FAILED")), None)
 
@@ -190,7 +205,7 @@ def _capacity(site: Site, facts: CloudFacts, template: Template | None) -> Itera
 
 
 def _charts(site: Site, facts: CloudFacts, template: Template | None) -> Iterator[Finding]:
-    version = template.kubernetes_version if template else None
+    version = facts.kubernetes_version or (template.kubernetes_version if template else None)
     if template is not None and version is None:
         summary = f"which Kubernetes {template.name} holds is unknown yet"
         yield _finding("Unknown", Category.COMPATIBILITY, summary, "It is looked at when the cluster answers.")

@@ -10,6 +10,7 @@ import base64
 import gzip
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from magnumhub.domain.results import Release
@@ -20,17 +21,33 @@ from magnumhub.kube.errors import translated
 _LAST_ONES = "owner=helm,status!=superseded"
 
 
+@dataclass(frozen=True)
+class Record:
+    """A release, and the values that it was given; they hold secrets."""
+
+    release: Release
+    values: dict[str, Any] = field(repr=False)
+
+
 def installed_releases(kube: Kube) -> list[Release]:
     """All releases of the cluster as `helm list --all-namespaces` shows them.
 
     Safe to repeat: reads only.
     """
+    return [record.release for record in installed_records(kube)]
+
+
+def installed_records(kube: Kube) -> list[Record]:
+    """The same with the values that each was given.
+
+    Safe to repeat: reads only.
+    """
     with translated("reading Helm's records"):
         found = kube.plain(kube.core.list_secret_for_all_namespaces(label_selector=_LAST_ONES))
-    return latest_releases(found.get("items", []))
+    return latest_records(found.get("items", []))
 
 
-def latest_releases(secrets: Iterable[Mapping[str, Any]]) -> list[Release]:
+def latest_records(secrets: Iterable[Mapping[str, Any]]) -> list[Record]:
     """The last revision of each release, by namespace and name; what was uninstalled is none.
 
     Args:
@@ -44,7 +61,7 @@ def latest_releases(secrets: Iterable[Mapping[str, Any]]) -> list[Release]:
             latest[where] = secret
     gone = ("uninstalled", "superseded")
     return [
-        _release(secret) for _, secret in sorted(latest.items()) if secret["metadata"]["labels"]["status"] not in gone
+        _record(secret) for _, secret in sorted(latest.items()) if secret["metadata"]["labels"]["status"] not in gone
     ]
 
 
@@ -52,11 +69,11 @@ def _revision(secret: Mapping[str, Any]) -> int:
     return int(secret["metadata"]["labels"]["version"])
 
 
-def _release(secret: Mapping[str, Any]) -> Release:
-    """The record holds the release's values, secrets among them: only these fields leave it."""
+def _record(secret: Mapping[str, Any]) -> Record:
+    """Of the record, which holds templates and all, only this leaves."""
     record = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(secret["data"]["release"]))))
     chart = record["chart"]["metadata"]
-    return Release(
+    release = Release(
         name=record["name"],
         namespace=record["namespace"],
         chart=chart["name"],
@@ -66,3 +83,4 @@ def _release(secret: Mapping[str, Any]) -> Release:
         status=record["info"]["status"],
         action="kept",
     )
+    return Record(release, record.get("config") or {})

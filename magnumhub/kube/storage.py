@@ -12,6 +12,7 @@ from typing import Any, Literal
 from kubernetes import client
 
 from magnumhub.domain.errors import RefusedError
+from magnumhub.domain.plan import Confirm, unplanned
 from magnumhub.domain.results import Action
 from magnumhub.domain.spec import DynamicStorage, EphemeralStorage
 from magnumhub.kube.client import Kube
@@ -62,10 +63,28 @@ def decide_storage_class(asked: str, classes: Sequence[ClassSeen], drivers: Sequ
     return StorageDecision("refuse", reason=f"there is no default StorageClass and no CSI driver {CINDER}")
 
 
-def ensure_storage_class(kube: Kube, storage: DynamicStorage | EphemeralStorage, *, site: str) -> tuple[str, Action]:
+def observe_storage(kube: Kube, storage: DynamicStorage) -> StorageDecision:
+    """Which class the claims would use, from what the cluster has.
+
+    Safe to repeat: reads only.
+    """
+    with translated("listing storage classes"):
+        classes = kube.plain(kube.storage.list_storage_class())["items"]
+        drivers = kube.plain(kube.storage.list_csi_driver())["items"]
+    return decide_storage_class(
+        storage.storage_class, [_seen(item) for item in classes], [item["metadata"]["name"] for item in drivers]
+    )
+
+
+def ensure_storage_class(
+    kube: Kube, storage: DynamicStorage | EphemeralStorage, *, site: str, confirm: Confirm = unplanned
+) -> tuple[str, Action]:
     """Make sure that there is a class for the site's volumes.
 
     Safe to repeat: an existing class is used; ours is made at most once and never changed.
+
+    Args:
+        confirm: called before a class is made; raises where that was not planned.
 
     Returns:
         The class's name and whether it was made; ("", "skipped") for a site without volumes.
@@ -75,12 +94,7 @@ def ensure_storage_class(kube: Kube, storage: DynamicStorage | EphemeralStorage,
     """
     if isinstance(storage, EphemeralStorage):
         return "", "skipped"
-    with translated("listing storage classes"):
-        classes = kube.plain(kube.storage.list_storage_class())["items"]
-        drivers = kube.plain(kube.storage.list_csi_driver())["items"]
-    decision = decide_storage_class(
-        storage.storage_class, [_seen(item) for item in classes], [item["metadata"]["name"] for item in drivers]
-    )
+    decision = observe_storage(kube, storage)
     if decision.step == "refuse":
         raise RefusedError(
             f"no volumes can be made: {decision.reason}",
@@ -89,6 +103,7 @@ def ensure_storage_class(kube: Kube, storage: DynamicStorage | EphemeralStorage,
         )
     if decision.step == "use":
         return decision.name, "kept"
+    confirm("create", "")
     return decision.name, _create(kube, decision.name, site)
 
 

@@ -24,6 +24,7 @@ from magnumhub.domain.errors import (
     ServiceError,
     TransientError,
 )
+from magnumhub.domain.plan import Change, Confirm, unplanned
 from magnumhub.domain.results import Action, MagnumCluster, Report
 from magnumhub.domain.spec import OUR_LABEL, Site
 from magnumhub.domain.templates import Driver
@@ -32,7 +33,7 @@ from magnumhub.openstack import servers
 from magnumhub.openstack.cloud import translated
 from magnumhub.openstack.servers import masters
 
-__all__ = ["find", "masters", "start", "wait"]
+__all__ = ["find", "fixed_differences", "get", "look", "masters", "result", "start", "wait"]
 
 T = TypeVar("T")
 
@@ -53,11 +54,33 @@ def find(magnum: MagnumClient, name: str) -> MagnumCluster | None:
         NotOursError: a cluster of that name lacks the site's label.
     """
     found = _find(magnum, name)
-    return None if found is None else _result(magnum, found, "kept")
+    return None if found is None else result(magnum, found, "kept")
+
+
+def fixed_differences(magnum: MagnumClient, site: Site) -> list[Change]:
+    """What the site asks of its cluster that cannot be changed in place, a row for each; none without a cluster.
+
+    Safe to repeat: reads only.
+    """
+    found = _find(magnum, site.name)
+    return [] if found is None else _fixed(magnum, site, found)
+
+
+def _fixed(magnum: MagnumClient, site: Site, cluster: dict[str, Any]) -> list[Change]:
+    template = _template(magnum, cluster["cluster_template_id"])
+    driver = rules.cluster_driver(cluster, rules.template_driver(template) if template else None)
+    names = (template["uuid"], template["name"]) if template else ()
+    return rules.fixed_differences(site, cluster, driver, template=names)
 
 
 def start(
-    magnum: MagnumClient, site: Site, *, template: str, replace_failed: bool = False, report: Report
+    magnum: MagnumClient,
+    site: Site,
+    *,
+    template: str,
+    replace_failed: bool = False,
+    report: Report,
+    confirm: Confirm = unplanned,
 ) -> MagnumCluster:
     """Ask Magnum for the site's cluster unless it has it; returns as soon as Magnum shows it.
 
@@ -68,6 +91,7 @@ def start(
     Args:
         template: uuid or name of the cluster template.
         replace_failed: delete a leftover of ours that Magnum failed to create, and ask anew.
+        confirm: called before anything is made or deleted.
 
     Raises:
         NotOursError: a cluster of that name lacks the site's label.
@@ -77,22 +101,23 @@ def start(
     """
     found = _find(magnum, site.name)
     _delete_unused_twins(magnum, site.name, report)
+    if found is None or (replace_failed and rules.judge(found["status"]) == "failed"):
+        confirm("create", "")
     if found is not None and rules.judge(found["status"]) == "failed":
         _dispose_of_failed(magnum, found, replace_failed, site.cluster.create_timeout_min * 60, report)
         found = None
     if found is not None:
         if rules.judge(found["status"]) == "leaving":
             raise _leaving(found)
-        kept = _result(magnum, found, "kept")
-        for difference in rules.differences(site, found, kept.driver):
-            report(f"the cluster stays as it is: {difference}")
-        return kept
+        for row in _fixed(magnum, site, found):
+            report(f"{row.resource}: {row.reason}")
+        return result(magnum, found, "kept")
     driver = _template_driver(magnum, template) or "heat"
     request = rules.create_request(site, template=template, driver=driver)
     uuid = _create(magnum, request)
     report(f"asked Magnum for {request['node_count']} nodes and {request['master_count']} master")
     created = _shown_as_asked(magnum, uuid, site, driver)
-    return _settled(magnum, _result(magnum, created, "created"), report)
+    return _settled(magnum, result(magnum, created, "created"), report)
 
 
 def wait(
@@ -116,7 +141,7 @@ def wait(
     started = time.monotonic()
     said = ""
     while True:
-        seen, word = _look(magnum, conn, magnum_cluster.uuid)
+        seen, word = look(magnum, conn, magnum_cluster.uuid)
         elapsed_s = time.monotonic() - started
         if word != said:
             report(f"{magnum_cluster.name}: {word}, after {elapsed_s:.0f} s")
@@ -128,10 +153,10 @@ def wait(
             elder = _find(magnum, magnum_cluster.name)
             if elder is None or elder["uuid"] == magnum_cluster.uuid:
                 raise _leaving(seen)
-            magnum_cluster = _result(magnum, elder, "kept")  # another run gave up this younger twin for us
+            magnum_cluster = result(magnum, elder, "kept")  # another run gave up this younger twin for us
             continue
         if verdict == "ready":
-            settled = _settled(magnum, _result(magnum, seen, magnum_cluster.action), report)
+            settled = _settled(magnum, result(magnum, seen, magnum_cluster.action), report)
             if settled.uuid == magnum_cluster.uuid:
                 return settled
             magnum_cluster = settled  # the elder twin, which may still be in the making
@@ -144,10 +169,10 @@ def wait(
         time.sleep(pause_s)
 
 
-def _look(magnum: MagnumClient, conn: Connection, uuid: str) -> tuple[dict[str, Any], str]:
+def look(magnum: MagnumClient, conn: Connection, uuid: str) -> tuple[dict[str, Any], str]:
     """The cluster and a word on it; a busy Magnum is no reason to give up a cluster that takes an hour."""
     try:
-        seen = _get(magnum, uuid)
+        seen = get(magnum, uuid)
     except TransientError as error:
         return {}, error.message
     return seen, _word(conn, seen)
@@ -173,7 +198,12 @@ def _named(magnum: MagnumClient, name: str) -> list[dict[str, Any]]:
     return _patiently(clusters)
 
 
-def _get(magnum: MagnumClient, uuid: str) -> dict[str, Any]:
+def get(magnum: MagnumClient, uuid: str) -> dict[str, Any]:
+    """The cluster as Magnum tells it.
+
+    Raises:
+        RefusedError: Magnum has no such cluster.
+    """
     with translated(f"looking at cluster {uuid}"):
         try:
             return dict(magnum.clusters.get(uuid).to_dict())
@@ -217,7 +247,7 @@ def _written(magnum: MagnumClient, uuid: str, site: Site) -> dict[str, Any]:
     give_up = time.monotonic() + site.limits_s.api
     while True:
         try:
-            seen = _get(magnum, uuid)
+            seen = get(magnum, uuid)
             word = f"{seen.get('master_count')} masters, {seen.get('node_count')} nodes"
         except (TransientError, _GoneError) as error:
             seen, word = {}, error.message
@@ -235,13 +265,13 @@ def _dispose_of_failed(
     magnum: MagnumClient, failed: dict[str, Any], replace: bool, deadline_s: float, report: Report
 ) -> None:
     if not replace:
-        raise _failure(_get(magnum, failed["uuid"]), {})
+        raise _failure(get(magnum, failed["uuid"]), {})
     report(f"deleting the failed cluster {failed['uuid']}")
     _delete(magnum, failed["uuid"])
     give_up = time.monotonic() + deadline_s
     while time.monotonic() < give_up:
         try:
-            status = _get(magnum, failed["uuid"])["status"]
+            status = get(magnum, failed["uuid"])["status"]
         except _GoneError:
             return
         except TransientError:
@@ -269,7 +299,7 @@ def _settled(magnum: MagnumClient, mine: MagnumCluster, report: Report) -> Magnu
         return mine
     report(f"another run made cluster {elder['uuid']} first: deleting {mine.uuid}")
     _delete(magnum, mine.uuid)
-    return _result(magnum, elder, "kept")
+    return result(magnum, elder, "kept")
 
 
 def _delete_unused_twins(magnum: MagnumClient, name: str, report: Report) -> None:
@@ -309,14 +339,20 @@ def _word(conn: Connection, cluster: dict[str, Any]) -> str:
 
 
 def _template_driver(magnum: MagnumClient, template: str) -> Driver | None:
+    found = _template(magnum, template)
+    return None if found is None else rules.template_driver(found)
+
+
+def _template(magnum: MagnumClient, template: str) -> dict[str, Any] | None:
     with translated(f"looking at template {template}"):
         try:
-            return rules.template_driver(magnum.cluster_templates.get(template).to_dict())
+            return dict(magnum.cluster_templates.get(template).to_dict())
         except magnum_errors.NotFound:  # deleted, or not shared any more: clusters that were made from it stay
             return None
 
 
-def _result(magnum: MagnumClient, cluster: dict[str, Any], action: Action) -> MagnumCluster:
+def result(magnum: MagnumClient, cluster: dict[str, Any], action: Action) -> MagnumCluster:
+    """A cluster of Magnum's as stages hand it on."""
     template = cluster["cluster_template_id"]
     return MagnumCluster(
         uuid=cluster["uuid"],

@@ -16,8 +16,10 @@ from datetime import datetime
 from typing import Any, Literal
 
 from magnumhub.domain.errors import DeadlineError, FailedError, MagnumhubError, RefusedError, TransientError
+from magnumhub.domain.plan import Confirm, unplanned
 from magnumhub.domain.redaction import is_secret_key, redact
 from magnumhub.domain.results import Action, Release, Report
+from magnumhub.domain.value_changes import content_digest
 from magnumhub.domain.values import canonical
 from magnumhub.kube.pods import explain
 from magnumhub.remote.charts import ChartArchive
@@ -121,6 +123,7 @@ def ensure_release(
     *,
     deadline_s: float,
     report: Report,
+    confirm: Confirm = unplanned,
 ) -> Release:
     """Make a release be this chart with these values; returns when Helm is done, not when pods are ready.
 
@@ -130,6 +133,7 @@ def ensure_release(
     Args:
         namespace: must exist.
         deadline_s: for all of it, in seconds; also Helm's own limit, which its hooks take the most of.
+        confirm: called before it is installed (`create`) or upgraded (`change`, on the digest of what is installed).
 
     Raises:
         RefusedError: the chart's schema refuses the values; says which keys.
@@ -143,7 +147,8 @@ def ensure_release(
     while (left_s := end - time.monotonic()) > 0:
         state = job.state()
         seen = find_release(helm, name, namespace)
-        is_same = seen is not None and seen.status == "deployed" and same(values, release_values(helm, name, namespace))
+        found = release_values(helm, name, namespace) if seen is not None and seen.status == "deployed" else None
+        is_same = found is not None and same(values, found)
         decision = decide_release(
             seen, version=archive.version, same_values=is_same, job=state, now=time.time(), term_s=deadline_s
         )
@@ -159,6 +164,10 @@ def ensure_release(
         elif upgraded:
             raise FailedError(f"Helm succeeded, yet release {namespace}/{name} is not as asked: {decision.reason}")
         else:
+            if seen is None:
+                confirm("create", "")
+            else:
+                confirm("change", content_digest(seen.version, found or {}))
             _upgrade(helm, name, namespace, archive, values, left_s, report)
             upgraded = True
         action = "created" if seen is None or action == "created" else "changed"

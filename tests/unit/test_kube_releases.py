@@ -7,7 +7,7 @@ import gzip
 import json
 from typing import Any
 
-from magnumhub.kube.releases import latest_releases
+from magnumhub.kube.releases import latest_records
 
 
 def secret(revision: int, status: str, name: str = "jupyterhub", version: str = "4.4.0") -> dict[str, Any]:
@@ -27,12 +27,14 @@ def secret(revision: int, status: str, name: str = "jupyterhub", version: str = 
 
 
 def test_the_last_revision_counts() -> None:
-    (seen,) = latest_releases([secret(9, "failed"), secret(10, "pending-upgrade"), secret(2, "deployed")])
+    (record,) = latest_records([secret(9, "failed"), secret(10, "pending-upgrade"), secret(2, "deployed")])
+    seen = record.release
     assert (seen.name, seen.revision, seen.status) == ("jupyterhub", 10, "pending-upgrade")
     assert (seen.chart, seen.version, seen.app_version) == ("jupyterhub", "4.4.0", "5.5.0")
-    assert "s3cr3t" not in repr(seen)
+    assert record.values == {"password": "s3cr3t"}
+    assert "s3cr3t" not in repr(record)
 
 
 def test_each_release_is_listed_but_for_uninstalled_ones() -> None:
     records = [secret(1, "deployed"), secret(1, "deployed", "dask-gateway"), secret(3, "uninstalled", "gone")]
-    assert [seen.name for seen in latest_releases(records)] == ["dask-gateway", "jupyterhub"]
+    assert [record.release.name for record in latest_records(records)] == ["dask-gateway", "jupyterhub"]
