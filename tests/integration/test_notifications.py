@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import UUID, uuid4
 
 import pytest
 from prefect import flow
@@ -10,10 +11,12 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
 from prefect.states import Crashed, Failed
 
+from magnumhub.domain.errors import WaitingError
 from magnumhub.domain.findings import Category, Finding, Level
 from magnumhub.domain.health import Check, Health
 from magnumhub.domain.history import Event
-from tasks.notify import announce
+from magnumhub.domain.spec_file import load_site
+from tasks.notify import announce, announce_waiting
 from tasks.progress import StageEvent, listening
 from tests.support.notifications import Webhook, an_operator, another_flow, check_fleet, check_health, put_into
 from tests.support.prefect_client import losable_server, using_server
@@ -74,6 +77,23 @@ def test_unhealthy_and_recovered_arrive_once_each_with_what_to_do(client: SyncPr
     unhealthy, recovered = (message["text"] for message in told.arrived if "alpha" in message["subject"])
     assert unhealthy.startswith("the hub is down\nWhat to do: Start the hub.\ncheck_health alpha")
     assert recovered.startswith("It is Healthy now: every check is well\ncheck_health alpha")
+
+
+@flow(flow_run_name="provision")
+def waiting(question: UUID) -> bool:
+    request = WaitingError("addresses are reserved", addresses={}, ports={}, request="To: support\n\nPlease open\n")
+    return announce_waiting(load_site("deployments/example-site.yaml"), request, question)
+
+
+def test_a_question_arrives_once_however_often_it_is_told(client: SyncPrefectClient, told: Webhook) -> None:
+    question = uuid4()
+    for _ in range(2):  # as by a run that was killed between telling and being suspended
+        assert waiting(question)
+    a_later_one_arrives(client, told, "the question")
+    [message] = [message for message in told.arrived if "its firewall" in message["subject"]]
+    assert message["subject"] == "iris-cam waits for its firewall"
+    assert message["text"].startswith("addresses are reserved\n\nTo: support\n\nPlease open\n\nSend it; once")
+    assert "resume provision with the answer: http" in message["text"]
 
 
 def test_an_event_that_the_server_did_not_get_is_not_said_to_be_told(server: str, told: Webhook) -> None:
