@@ -56,7 +56,9 @@ def pack(
     folder: Path,
     version: str,
     app_version: str,
+    kube_version: str | None = None,
     without: Sequence[str] = (),
+    defaults: Mapping[str, Any] | None = None,
     schema: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Any], bytes]:
     """One version of a chart as its Chart.yaml and the archive that helm installs.
@@ -65,15 +67,21 @@ def pack(
         folder: of the chart; its own Chart.yaml is the newest version's.
         version: of the chart.
         app_version: of what the chart installs.
+        kube_version: what it asks of Kubernetes, where that is not what the newest one asks.
         without: dotted paths of values that this version does not know.
+        defaults: dotted path of a value to what it is here.
         schema: dotted path of a value to what this version's schema says of it.
     """
     metadata = yaml.safe_load((folder / "Chart.yaml").read_text()) | {"version": version, "appVersion": app_version}
+    metadata |= {"kubeVersion": kube_version} if kube_version else {}
     rules = json.loads((folder / "values.schema.json").read_text())
     values = yaml.safe_load((folder / "values.yaml").read_text())
     for path in without:
         *parents, key = path.split(".")
         del _rules_below(rules, parents)[key], reduce(lambda below, name: below[name], parents, values)[key]
+    for path, value in (defaults or {}).items():
+        *parents, key = path.split(".")
+        reduce(lambda below, name: below[name], parents, values)[key] = value
     for path, rule in (schema or {}).items():
         *parents, key = path.split(".")
         _rules_below(rules, parents)[key] = rule

@@ -22,6 +22,7 @@ from sandbox import images, tools
 from sandbox.chart_repository import create_app, packed_charts
 
 ALL = [
+    ("jupyterhub", "3.3.8", "4.1.6"),
     ("jupyterhub", "4.1.0", "5.2.1"),
     ("jupyterhub", "4.4.0", "5.5.0"),
     ("dask-gateway", "2025.4.0", "2025.4.0"),
@@ -212,7 +213,9 @@ DUMMY = {"kind": "dummy", "password": SECRET, "allow": ["ann"]}
 GITHUB = {"kind": "github", "client_id": "hub", "client_secret": SECRET, "allowed_organizations": ["lab"]}
 
 
-@pytest.mark.parametrize(("hub_version", "gateway_version"), [("4.1.0", "2025.4.0"), ("4.4.0", "2026.3.0")])
+@pytest.mark.parametrize(
+    ("hub_version", "gateway_version"), [("3.3.8", "2025.4.0"), ("4.1.0", "2025.4.0"), ("4.4.0", "2026.3.0")]
+)
 @pytest.mark.parametrize(
     ("https", "auth", "storage"),
     [

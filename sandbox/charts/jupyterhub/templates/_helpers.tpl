@@ -7,9 +7,11 @@ release: {{ (index . 1).Release.Name }}
 
 {{- define "labels" -}}
 {{ include "select" . }}
+{{- if semverCompare ">=4.0.0-0" (index . 1).Chart.Version }}
 app.kubernetes.io/name: jupyterhub
 app.kubernetes.io/component: {{ index . 0 }}
 app.kubernetes.io/instance: {{ (index . 1).Release.Name }}
+{{- end }}
 {{- end -}}
 
 {{/* (list NAME COMPONENT root): name and labels. */}}
@@ -20,8 +22,10 @@ labels:
   {{- include "labels" (rest .) | nindent 2 }}
   chart: {{ $root.Chart.Name }}-{{ $root.Chart.Version }}
   heritage: {{ $root.Release.Service }}
+  {{- if semverCompare ">=4.0.0-0" $root.Chart.Version }}
   helm.sh/chart: {{ $root.Chart.Name }}-{{ $root.Chart.Version }}
   app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+  {{- end }}
 {{- end -}}
 
 {{/* (list KEY GIVEN root): a secret of the hub's: the one given, else the one it has, else a new one (64 hex digits). */}}
