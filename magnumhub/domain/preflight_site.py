@@ -75,7 +75,6 @@ def judge_clusters(site: Site, facts: CloudFacts, *, replace_failed: bool) -> It
     for cluster in ours[:1]:
         if not (replace_failed and cluster.status == "CREATE_FAILED"):
             yield from _judge_status(cluster)
-            yield from _judge_size(site, cluster)
 
 
 def _judge_twins(younger: list[ClusterFacts]) -> Iterator[Finding]:
@@ -101,14 +100,6 @@ def _judge_status(cluster: ClusterFacts) -> Iterator[Finding]:
         summary = f"cluster {cluster.name} is {cluster.status}"
         remedy = "Wait until it is gone, then run again; where it stays, ask the cloud's support."
         yield _finding("Unhealthy", Category.SERVICE, summary, remedy)
-
-
-def _judge_size(site: Site, cluster: ClusterFacts) -> Iterator[Finding]:
-    wanted = site.cluster.node_count
-    if cluster.status == "CREATE_COMPLETE" and cluster.node_count not in (None, wanted):
-        summary = f"cluster {cluster.name} has {cluster.node_count} nodes and keeps them, the site asks for {wanted}"
-        remedy = f"Set cluster.node_count to {cluster.node_count}: provision does not resize a cluster."
-        yield _finding("Degraded", Category.CONFIGURATION, summary, remedy)
 
 
 def judge_settings(site: Site) -> Iterator[Finding]:

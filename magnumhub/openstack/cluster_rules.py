@@ -6,10 +6,11 @@ Templates and clusters are taken as Magnum's own dictionaries, since older and n
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from magnumhub.domain.needs import is_unused_twin
+from magnumhub.domain.plan import Change
 from magnumhub.domain.spec import OUR_LABEL, Site
 from magnumhub.domain.templates import Driver, kubernetes_version_of
 
@@ -98,16 +99,59 @@ def labels_asked(site: Site, driver: Driver) -> dict[str, str]:
     return {**disk, **site.cluster.magnum_labels(), OUR_LABEL: site.name}
 
 
+class _Differing(NamedTuple):
+    asked: str
+    value: Any
+    reported: Any
+
+
 def differences(site: Site, cluster: Mapping[str, Any], driver: Driver) -> list[str]:
     """What Magnum reports of a cluster that is not what the site asks for, in words."""
-    asked: dict[str, Any] = {"node_count": site.cluster.node_count, "master_count": site.cluster.master_count}
+    return [f"{what.asked} is {what.reported}, not {what.value}" for what in _differing(site, cluster, driver)]
+
+
+def _differing(site: Site, cluster: Mapping[str, Any], driver: Driver) -> Iterator[_Differing]:
+    spec = site.cluster
+    asked: dict[str, Any] = {"node_count": spec.node_count, "master_count": spec.master_count}
     if driver == "heat":
-        asked["docker_volume_size"] = site.cluster.docker_volume_size_gib
+        asked["docker_volume_size"] = spec.docker_volume_size_gib
+    if cluster.get("keypair"):
+        asked["keypair"] = spec.keypair
+    if cluster.get("flavor_id") and spec.node_flavor is not None:
+        asked["flavor_id"] = spec.node_flavor
     reported: dict[str, Any] = {key: cluster.get(key) for key in asked}
     for key, value in labels_asked(site, driver).items():
         asked[f"label {key}"] = value
         reported[f"label {key}"] = (cluster.get("labels") or {}).get(key)
-    return [f"{key} is {reported[key]}, not {value}" for key, value in asked.items() if reported[key] != value]
+    for key, value in asked.items():
+        if reported[key] != value:
+            yield _Differing(key, value, reported[key])
+
+
+def fixed_differences(
+    site: Site, cluster: Mapping[str, Any], driver: Driver, *, template: Sequence[str] = ()
+) -> list[Change]:
+    """What the site asks of the cluster and cannot get any more: said in rows of the plan, and never attempted.
+
+    Magnum changes nothing of a cluster but its number of nodes ("cannot change cluster property(ies)"), and an upgrade
+    to another template is refused by its Heat driver.
+    Source: validate_cluster_properties and FedoraKubernetesDriver.upgrade_cluster of magnum.
+
+    Args:
+        template: uuid and name of the one that the cluster was made from; empty where it is gone.
+    """
+    differing = [what for what in _differing(site, cluster, driver) if what.asked != "node_count"]
+    if template and site.cluster.template not in ("latest", *template):
+        differing.append(_Differing("template", site.cluster.template, template[-1]))
+    return [
+        Change(
+            resource=f"cluster {site.name}: {what.asked}",
+            action="keep",
+            reason=f"the site asks for {what.value}, the cluster has {what.reported}: this cannot be changed in place;"
+            " teardown and provision, or set the file back",
+        )
+        for what in differing
+    ]
 
 
 def is_written(cluster: Mapping[str, Any]) -> bool:
@@ -140,18 +184,54 @@ def faults_of(cluster: Mapping[str, Any]) -> list[str]:
 
 def remedy_for(reason: str) -> str:
     """What to do about a failed creation, from the reason's own words."""
+    return f"{cause_remedy(reason)}; then run again with --replace-failed, which deletes the failed cluster first"
+
+
+def cause_remedy(reason: str) -> str:
+    """What to do about what Magnum could not do, from the reason's own words."""
     words = reason.lower()
     if "quota" in words:
-        what = "free room in the project or ask the cloud for a higher quota"
-    elif "no valid host" in words:
-        what = "the cloud has no room for these flavors now: ask its support, or choose a smaller node_flavor"
-    elif "trust" in words or "application credential" in words:
-        what = "use an application credential made with --unrestricted, or a password"
-    elif "timeout" in words or "timed out" in words:
-        what = "see the cloud's console of the servers; a longer cluster.create_timeout_min may help"
-    else:
-        what = "ask the cloud's support with this reason"
-    return f"{what}; then run again with --replace-failed, which deletes the failed cluster first"
+        return "free room in the project or ask the cloud for a higher quota"
+    if "no valid host" in words:
+        return "the cloud has no room for these flavors now: ask its support, or choose a smaller node_flavor"
+    if "trust" in words or "application credential" in words:
+        return "use an application credential made with --unrestricted, or a password"
+    if "timeout" in words or "timed out" in words:
+        return "see the cloud's console of the servers; a longer cluster.create_timeout_min may help"
+    return "ask the cloud's support with this reason"
+
+
+ResizeStep = Literal["ask", "wait", "done", "failed", "leaving"]
+
+
+def resize_step(seen: Mapping[str, Any], node_count: int, before: Mapping[str, Any] | None = None) -> ResizeStep:
+    """What is to be done so that a cluster comes to have that many nodes.
+
+    Magnum answers a resize at once and works on it afterwards; it writes the number first, and says that it is at work
+    after its driver was told. So a number and a status that were there before say nothing about this request: only a
+    cluster that was written to since does.
+    Source: cluster_resize in magnum/conductor/handlers/cluster_conductor.py, which also allows UPDATE_FAILED.
+
+    Args:
+        seen: the cluster, as Magnum tells it now.
+        before: as it was told before this run asked; None: this run has not asked.
+    """
+    verdict, status = judge(seen.get("status")), seen.get("status")
+    if verdict == "leaving" or verdict == "failed":
+        return verdict
+    if verdict == "building":
+        return "wait"
+    has = seen.get("node_count") == node_count
+    if before is None:
+        return "done" if has and status != "UPDATE_FAILED" else "ask"
+    is_written_to = any(seen.get(field) != before.get(field) for field in ("status", "updated_at"))
+    if not is_written_to:
+        return "wait"
+    if status == "UPDATE_FAILED":
+        return "failed"
+    if has:
+        return "done"
+    return "wait" if status == before.get("status") else "failed"  # its monitor writes too, once a minute
 
 
 def server_pattern(cluster_name: str, kind: Literal["master", "node", "master|node"]) -> re.Pattern[str]:

@@ -137,6 +137,66 @@ def test_what_magnum_dropped_is_told() -> None:
     ]
 
 
+def test_what_cannot_be_changed_in_place_is_said() -> None:
+    asked = {"node_count": 3, "keypair": "new", "node_flavor": "m1.large", "template": "kubernetes-1.31"}
+    site = SITE.model_copy(update={"cluster": SITE.cluster.model_copy(update=asked)})
+    cluster = CLUSTER | {"keypair": "default", "flavor_id": "m1.small", "docker_volume_size": 20, "master_count": 3}
+
+    rows = rules.fixed_differences(site, cluster, "heat", template=("t-30", "kubernetes-1.30"))
+
+    assert [row.resource for row in rows] == [
+        "cluster iris-cam: master_count",
+        "cluster iris-cam: docker_volume_size",
+        "cluster iris-cam: keypair",
+        "cluster iris-cam: flavor_id",
+        "cluster iris-cam: template",
+    ]
+    assert {row.action for row in rows} == {"keep"}
+    assert rows[-1].reason == (
+        "the site asks for kubernetes-1.31, the cluster has kubernetes-1.30: this cannot be changed in place;"
+        " teardown and provision, or set the file back"
+    )
+
+
+def test_the_newest_template_and_the_number_of_nodes_are_no_differences() -> None:
+    site = SITE.model_copy(update={"cluster": SITE.cluster.model_copy(update={"node_count": 3})})
+    assert rules.fixed_differences(site, CLUSTER, "heat", template=("t-30", "kubernetes-1.30")) == []
+    named = site.model_copy(update={"cluster": site.cluster.model_copy(update={"template": "t-30"})})
+    assert rules.fixed_differences(named, CLUSTER, "heat", template=("t-30", "kubernetes-1.30")) == []
+
+
+BEFORE = {"status": "CREATE_COMPLETE", "node_count": 2, "updated_at": "10:00"}
+FAILED = {"status": "UPDATE_FAILED", "node_count": 2, "updated_at": "10:00"}
+
+
+@pytest.mark.parametrize(
+    ("seen", "before", "step"),
+    [
+        ({"status": "CREATE_COMPLETE", "node_count": 3}, None, "done"),
+        ({"status": "CREATE_COMPLETE", "node_count": 2}, None, "ask"),
+        ({"status": "UPDATE_IN_PROGRESS", "node_count": 2}, None, "wait"),
+        ({"status": "UPDATE_FAILED", "node_count": 3}, None, "ask"),
+        ({"status": "CREATE_FAILED", "node_count": 2}, None, "failed"),
+        ({"status": "DELETE_IN_PROGRESS", "node_count": 2}, None, "leaving"),
+        ({}, None, "wait"),
+        # asked: nothing of it yet; the number before the work; at work; an end
+        (BEFORE, BEFORE, "wait"),
+        (BEFORE | {"node_count": 3}, BEFORE, "wait"),
+        ({"status": "UPDATE_IN_PROGRESS", "node_count": 3, "updated_at": "10:01"}, BEFORE, "wait"),
+        ({"status": "UPDATE_COMPLETE", "node_count": 3, "updated_at": "10:02"}, BEFORE, "done"),
+        ({"status": "UPDATE_FAILED", "node_count": 2, "updated_at": "10:02"}, BEFORE, "failed"),
+        ({"status": "UPDATE_COMPLETE", "node_count": 5, "updated_at": "10:02"}, BEFORE, "failed"),
+        # only its monitor wrote
+        (BEFORE | {"updated_at": "10:01"}, BEFORE, "wait"),
+        # the failure of before is not that of this request
+        (FAILED, FAILED, "wait"),
+        (FAILED | {"updated_at": "10:02"}, FAILED, "failed"),
+    ],
+)
+def test_what_a_resize_needs_next(seen: dict[str, Any], before: dict[str, Any] | None, step: str) -> None:
+    assert rules.resize_step(seen, 3, before) == step
+
+
 def test_ours_is_what_carries_the_label() -> None:
     assert rules.is_ours(CLUSTER, "iris-cam")
     assert not rules.is_ours(CLUSTER | {"labels": {"magnumhub_site": "iris-ox"}}, "iris-cam")

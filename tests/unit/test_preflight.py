@@ -317,12 +317,6 @@ UNWISE: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         },
         "left a second cluster c-0, CREATE_FAILED: it is deleted",
     ),
-    (
-        "another number of nodes",
-        {"cluster.node_count": 3},
-        {"magnum_clusters": (OURS,)},
-        "has 2 nodes and keeps them, the site asks for 3",
-    ),
     ("tag that moves", {"image.tag": "hub-5.2.1"}, {}, "is moved now and then"),
 ]
 
