@@ -10,6 +10,7 @@ from magnumhub.domain.errors import MagnumhubError
 from magnumhub.domain.results import MagnumCluster, Master, Report
 from magnumhub.domain.spec import Site
 from magnumhub.openstack import clusters
+from magnumhub.openstack.cluster_rules import judge
 from magnumhub.remote.access import access_for
 from magnumhub.remote.session import Reached
 from tasks.access import Way, reached
@@ -24,7 +25,7 @@ def look_into(
 
     Safe to repeat: reads only; a master without an address is not given one.
     """
-    if not magnum_cluster.status.endswith("_COMPLETE"):
+    if judge(magnum_cluster.status) != "ready":
         return None, f"cluster {magnum_cluster.name} is {magnum_cluster.status}"
     try:
         master = next(iter(clusters.masters(cloud.connection, magnum_cluster)), None)

@@ -15,14 +15,16 @@ from magnumhub.domain.facts import CloudFacts
 from magnumhub.domain.findings import Finding
 from magnumhub.domain.ground import Ground
 from magnumhub.domain.needs import address_of, our_clusters
+from magnumhub.domain.nodes import NodesSeen, nodes_row
 from magnumhub.domain.overrides import Override, laid_over, replaced
 from magnumhub.domain.plan import Plan
 from magnumhub.domain.plan_rows import Moves, ReleaseFacts, SiteInside, plan_changes, release_facts, unjudged
 from magnumhub.domain.preflight import ground_of, judge_preflight, staying, template_of
-from magnumhub.domain.results import Part, Report, Result
+from magnumhub.domain.results import MagnumCluster, Part, Report, Result
 from magnumhub.domain.spec import DynamicStorage, Site
 from magnumhub.domain.templates import choose_template
 from magnumhub.domain.wiring import RELEASES, Tokens, secret_refs
+from magnumhub.kube.nodes import node_loads
 from magnumhub.kube.readiness import kubernetes_version
 from magnumhub.kube.releases import Record, installed_records
 from magnumhub.kube.secrets import read_secret
@@ -60,6 +62,7 @@ class _Inside:
     """What the cluster says; the records and the tokens are secret."""
 
     kubernetes_version: str
+    nodes: NodesSeen
     records: Sequence[Record]
     overrides: tuple[Override, ...]
     storage: StorageDecision | None
@@ -88,6 +91,8 @@ def make_plan(
             facts = survey(cloud.connection, cloud.magnum, cluster_name=site.name)
             facts = facts.model_copy(update={"runner": look_at_runner(site)})
             inside, unseen = _look_inside(site, cloud, facts, report)
+            magnum_cluster = staying(facts, replace_failed=replace_failed)
+            fixed = clusters.fixed_differences(cloud.magnum, site) if magnum_cluster else []
         overrides = replaced(inside.overrides if inside else (), asked)
         wanted = laid_over(site, overrides)
         if inside is not None:
@@ -102,10 +107,11 @@ def make_plan(
             findings=findings,
             template=template,
             template_reason=_reason(wanted, facts) if template else "",
-            magnum_cluster=staying(facts, replace_failed=replace_failed),
+            magnum_cluster=magnum_cluster,
             inside=None if unseen else _compared(wanted, facts, inside, moves, is_possible=not problems),
             moves=moves,
         )
+        plan = plan.model_copy(update={"changes": (*plan.changes, *fixed)})
         ground = None if problems else ground_of(wanted, facts, template)
         return Prepared(site=wanted, plan=plan, ground=ground, overrides=overrides, problems=problems)
 
@@ -130,13 +136,16 @@ def _look_inside(site: Site, cloud: Cloud, facts: CloudFacts, report: Report) ->
     if not our_clusters(facts.magnum_clusters):
         return None, ""
     found = clusters.find(cloud.magnum, site.name)
-    return look_into(site, cloud, found, partial(_inside, site), report) if found else (None, "the cluster is gone")
+    if found is None:
+        return None, "the cluster is gone"
+    return look_into(site, cloud, found, partial(_inside, site, found), report)
 
 
-def _inside(site: Site, there: Reached) -> _Inside:
+def _inside(site: Site, magnum_cluster: MagnumCluster, there: Reached) -> _Inside:
     kube, namespace = there.kube, site.jupyterhub.namespace
     return _Inside(
         kubernetes_version=kubernetes_version(kube),
+        nodes=NodesSeen(magnum_cluster, node_loads(kube)),
         records=installed_records(kube),
         overrides=read_overrides(site, kube),
         storage=observe_storage(kube, site.storage) if isinstance(site.storage, DynamicStorage) else None,
@@ -179,7 +188,12 @@ def _compared(site: Site, facts: CloudFacts, inside: _Inside | None, moves: Move
         }
     elif installed:
         releases = {part: unjudged(record.release) for part, record in installed.items()}
-    return SiteInside(storage=storage.step, storage_reason=storage.reason, releases=releases)
+    return SiteInside(
+        storage=storage.step,
+        storage_reason=storage.reason,
+        releases=releases,
+        nodes=nodes_row(site, inside.nodes),
+    )
 
 
 def _record(site: Site, part: Part, records: Sequence[Record]) -> Record | None:
