@@ -87,20 +87,21 @@ def vip_ports(
     Safe to repeat: reads only.
 
     Args:
-        current: the address of each part; where the cluster's controller calls its load balancers not by Magnum's uuid,
-            the one that this address serves is taken, if it is that Service's.
+        current: an address of the site for each part. Where the cluster's controller calls its load balancers not by
+            Magnum's uuid, the one of that Service's name is taken that any address of this site serves.
     """
     balancers = _balancers(conn)
+    suffixes = {part: f"_{service.namespace}_{service.name}" for part, service in services.items()}
+    names = {part: balancer_prefix(magnum_cluster_uuid).removesuffix("_") + end for part, end in suffixes.items()}
     by_name = {name: port for port, name in balancers.items()}
-    ports: dict[Part, str] = {}
-    for part, service in services.items():
-        suffix = f"_{service.namespace}_{service.name}"
-        port = by_name.get(balancer_prefix(magnum_cluster_uuid).removesuffix("_") + suffix)
-        serves = current[part].port_id if part in current else None
-        if port is None and serves is not None and balancers.get(serves, "").endswith(suffix):
-            port = serves
-        if port is not None:
-            ports[part] = port
+    ports = {part: by_name[name] for part, name in names.items() if name in by_name}
+    others = {part: end for part, end in suffixes.items() if part not in ports}
+    if not others or not balancers:
+        return ports
+    serving = _serving(conn, current)
+    for part, end in others.items():
+        found = [port for port, name in balancers.items() if name.endswith(end) and port in serving]
+        ports |= {part: found[0]} if len(found) == 1 else {}
     return ports
 
 
@@ -192,6 +193,13 @@ def _balancers(conn: Connection) -> dict[str, str]:
             return {port.id: port.name or "" for port in conn.network.ports(project_id=project)}
     except RefusedError:
         return {}  # not for us to see: nothing can be told, and the Service has to be made again
+
+
+def _serving(conn: Connection, current: Mapping[Part, FloatingIP]) -> set[str]:
+    """The ports that addresses of the same site are on."""
+    seen, ids = observe(conn), {address.id for address in current.values()}
+    sites = {ip.mark.site for ip in seen if ip.mark and ip.id in ids}
+    return {ip.port_id for ip in seen if ip.port_id and ip.mark and ip.mark.site in sites}
 
 
 def _refuse_foreign(seen: Seen | None, address: FloatingIP, site: Site, part: Part, wanted: Mapping[str, str]) -> None:

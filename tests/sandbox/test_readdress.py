@@ -264,6 +264,21 @@ def test_whoever_is_on_the_load_balancer_makes_room(cloud: Cloud) -> None:
     assert cloud.conn.network.get_ip(stranger.id).port_id is None
 
 
+def test_a_load_balancer_of_another_name_is_known_by_the_address_that_serves_it(cloud: Cloud) -> None:
+    (move,) = cloud.reserve(jupyterhub="fresh")
+    wanted: dict[Part, FloatingIP] = {"jupyterhub": move.new, "dask_gateway": cloud.old["dask_gateway"]}
+    assert readdress.vip_ports(cloud.conn, "workload-0a1b2c", cloud.services, wanted) == cloud.vips
+    cloud.conn.network.update_ip(cloud.old["jupyterhub"].id, port_id=None)
+    told = readdress.vip_ports(cloud.conn, "workload-0a1b2c", cloud.services, wanted)
+    assert told == {"dask_gateway": cloud.vips["dask_gateway"]}
+    assert readdress.vip_ports(cloud.conn, UUID, cloud.services, wanted) == cloud.vips
+
+
+def test_where_load_balancers_are_not_for_us_to_see_no_port_is_told(cloud: Cloud) -> None:
+    cloud.sandbox.faults(service="octavia", method="GET", path="/loadbalancers$", status=403, message="policy")
+    assert readdress.vip_ports(cloud.conn, UUID, cloud.services, cloud.old) == {}
+
+
 def repointing_elsewhere(entry: dict[str, Any], site: Site, targets: Targets) -> None:
     readdress.repoint(connect(entry, timeout_s=60), site, targets, silent)
 
