@@ -92,8 +92,8 @@ def test_a_question_arrives_once_however_often_it_is_told(client: SyncPrefectCli
     a_later_one_arrives(client, told, "the question")
     [message] = [message for message in told.arrived if "its firewall" in message["subject"]]
     assert message["subject"] == "iris-cam waits for its firewall"
-    assert message["text"].startswith("addresses are reserved\n\nTo: support\n\nPlease open\n\nSend it; once")
-    assert "resume provision with the answer: http" in message["text"]
+    assert message["text"].startswith("addresses are reserved\n\nTo: support\n\nPlease open\n\nSend it. Once")
+    assert "resume this run with the answer:\nprovision" in message["text"]
 
 
 def test_an_event_that_the_server_did_not_get_is_not_said_to_be_told(server: str, told: Webhook) -> None:
