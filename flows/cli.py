@@ -111,6 +111,25 @@ def parser() -> argparse.ArgumentParser:
     provision.add_argument(
         "--replace-failed", action="store_true", help="delete a cluster of this site that Magnum failed to create"
     )
+    text = "move a site to other addresses, charts, values or another image; go back where users cannot work then"
+    redeploy = site_command("redeploy", _redeploy, text)
+    for part, name in (("hub", "the hub"), ("dask", "the gateway")):
+        redeploy.add_argument(
+            f"--{part}-floating-ip",
+            metavar="IP",
+            default="keep",
+            help=f"of {name}: keep (default), fresh or an address",
+        )
+        redeploy.add_argument(f"--{part}-chart-version", metavar="VERSION", help=f"of {name}'s chart")
+        redeploy.add_argument(
+            f"--{part}-values",
+            metavar="YAML",
+            type=_values,
+            help=f"of {name}'s chart, over the site's: a file, or YAML",
+        )
+    redeploy.add_argument("--image", metavar="NAME:TAG", help="of notebooks, Dask schedulers and workers")
+    redeploy.add_argument("--old-addresses", choices=("keep", "release"), default="keep", help="default: %(default)s")
+    redeploy.add_argument("--dry-run", action="store_true", help="only say what would be done")
     teardown = site_command("teardown", _teardown, "take away all that a site has in the cloud")
     teardown.add_argument("--confirm", metavar="NAME", help="the site's name once more")
     teardown.add_argument("--homes", metavar="keep|delete", help="what becomes of users' homes and the hub's database")
@@ -143,6 +162,41 @@ def _provision(options: argparse.Namespace) -> int:
 
         show_deployment(site, deployment)
     return _exit_code(deployment.health.level if deployment.health else None)
+
+
+def _redeploy(options: argparse.Namespace) -> int:
+    site = _load(options.site)
+    with _running(options):
+        from flows.redeploy import redeploy
+        from tasks.sites import SiteName
+
+        names = [f"{part}_{what}" for part in ("hub", "dask") for what in ("floating_ip", "chart_version", "values")]
+        words = {name: getattr(options, name) for name in (*names, "image", "old_addresses", "dry_run")}
+        ended = _result(redeploy(SiteName(options.site), **words, return_state=True))
+    if options.json:
+        _print_json(ended.document())
+    elif options.dry_run:
+        from flows.summary import show_plan
+
+        show_plan(ended)
+    else:
+        from flows.summary import show_deployment
+
+        show_deployment(site, ended)
+    return DONE if options.dry_run else _exit_code(ended.health.level if ended.health else None)
+
+
+def _values(text: str) -> dict[str, Any]:
+    """Chart values, from a file or as they are."""
+    import yaml
+
+    try:
+        found = yaml.safe_load(Path(text).read_text(encoding="utf-8") if Path(text).is_file() else text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise argparse.ArgumentTypeError(f"not YAML: {error}") from error
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError("chart values are keys and values; is the file there?")
+    return found
 
 
 def _teardown(options: argparse.Namespace) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Sequence
 from typing import TypeVar
 
 from prefect.client.schemas.objects import State
@@ -12,9 +13,16 @@ from magnumhub.domain.deployment import Deployment
 from magnumhub.domain.findings import Level
 from magnumhub.domain.fleet import Fleet
 from magnumhub.domain.health import Health
+from magnumhub.domain.results import StageRecord
 from magnumhub.domain.teardown import Teardown
 
 T = TypeVar("T")
+
+
+def timed(deployment: Deployment, stages: Sequence[StageRecord], started_s: float) -> Deployment:
+    """The document with what the run did and how long it took, since `started_s` of the monotonic clock."""
+    duration_s = round(time.monotonic() - started_s, 3)
+    return deployment.model_copy(update={"stages": tuple(stages), "duration_s": duration_s})
 
 
 def ended(deployment: Deployment) -> Deployment | State[Deployment]:

@@ -37,6 +37,8 @@ def show_deployment(site: Site, deployment: Deployment) -> None:
     for release in deployment.releases.values():
         rows.append((release.name, f"chart {release.version}, version {release.app_version}, {release.action}"))
     rows.append(("cluster", f"{deployment.magnum_cluster.name} ({deployment.magnum_cluster.uuid})"))
+    for part, seconds in deployment.outage_s.items():
+        rows.append(("outage", f"{part} could not be reached for {seconds:.1f} s while its address moved"))
     if deployment.health is None:
         rows.append(("health", "nothing had changed; hub and gateway answer"))
     _print_rows(rows)
@@ -75,6 +77,9 @@ def show_plan(plan: Plan) -> None:
         for change in plan.changes
     )
     _print_rows([head, *changes])
+    for change in plan.changes:
+        for line in change.values:
+            _print(Text(f"{change.resource}: {line}", "dim"))
 
 
 def show_teardown(torn_down: Teardown) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import task
 
 from magnumhub.domain.plan import Plan
-from magnumhub.domain.results import Addresses, MagnumCluster
+from magnumhub.domain.results import Addresses, MagnumCluster, Part
 from magnumhub.domain.spec import Site
 from tasks.access import Way
 from tasks.charts import Charts
@@ -22,6 +22,7 @@ def ensure_jupyterhub(
     chosen: Charts,
     storage_class: str | None,
     plan: Plan,
+    recreate: tuple[Part, ...] = (),
 ) -> Installed:
     """Install or upgrade JupyterHub, and see that the users' address is the one asked for.
 
@@ -34,4 +35,4 @@ def ensure_jupyterhub(
         DeadlineError: pods are not ready, the load balancer has no address or does not answer; says why.
         WaitingError: the address does not answer, and its firewall is one that a person opens.
     """
-    return ensure_installed("jupyterhub", site, magnum_cluster, way, addresses, chosen, storage_class, plan)
+    return ensure_installed("jupyterhub", site, magnum_cluster, way, addresses, chosen, storage_class, plan, recreate)

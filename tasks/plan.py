@@ -10,7 +10,7 @@ from prefect import task
 
 from blocks.cloud import Cloud, cloud_of
 from blocks.secrets import resolve
-from magnumhub.domain.errors import PreflightError, Problem
+from magnumhub.domain.errors import PreflightError, Problem, RefusedError
 from magnumhub.domain.facts import CloudFacts
 from magnumhub.domain.findings import Finding
 from magnumhub.domain.ground import Ground
@@ -30,6 +30,8 @@ from magnumhub.kube.releases import Record, installed_records
 from magnumhub.kube.secrets import read_secret
 from magnumhub.kube.storage import StorageDecision, observe_storage
 from magnumhub.openstack import clusters
+from magnumhub.openstack.moves import KEEP
+from magnumhub.openstack.readdress import look_ahead
 from magnumhub.openstack.survey import survey
 from magnumhub.remote.runner import look_at_runner
 from magnumhub.remote.session import Reached
@@ -83,11 +85,17 @@ def make_plan(
 
     Args:
         asked: what a redeploy asks for over the site file; moves: which addresses it moves.
+
+    Raises:
+        PreflightError: an address that is to be moved to cannot be used; all of them at once.
+        RefusedError: a chart is not to be had, or a secret is not where it should be.
     """
     with stage("preflight") as report:
         resolve(secret_refs(site))  # one that is missing is found now and not after the cluster was made
         moves = moves or Moves()
         with cloud_of(site) as cloud:
+            if set(moves.wishes.values()) - {KEEP}:
+                look_ahead(cloud.connection, site, moves.wishes)
             facts = survey(cloud.connection, cloud.magnum, cluster_name=site.name)
             facts = facts.model_copy(update={"runner": look_at_runner(site)})
             inside, unseen = _look_inside(site, cloud, facts, report)
@@ -129,6 +137,17 @@ def ground_to_act(prepared: Prepared) -> Ground:
     others = [row for row in blocked if not row.resource.startswith("preflight ")]
     problems += [Problem(row.resource, row.reason, "Change the site file, or what is there.") for row in others]
     raise PreflightError(f"{site.name} cannot be provisioned on {site.cloud} as things are", problems)
+
+
+def refuse_nothing_there(site: Site, plan: Plan) -> None:
+    """Stop where there is nothing yet that could be redeployed.
+
+    Raises:
+        RefusedError: there is no cluster, or a release of it is missing.
+    """
+    row = plan.row(f"cluster {site.name}")
+    if row is not None and row.action == "create":
+        raise RefusedError(f"there is no cluster {site.name} to redeploy", f"magnumhub provision {site.name} makes it")
 
 
 def _look_inside(site: Site, cloud: Cloud, facts: CloudFacts, report: Report) -> tuple[_Inside | None, str]:

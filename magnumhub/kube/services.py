@@ -26,6 +26,15 @@ def external_ip(kube: Kube, namespace: str, name: str) -> str | None:
         return None
 
 
+def exists(kube: Kube, namespace: str, name: str) -> bool:
+    """Whether there is such a Service."""
+    try:
+        _read(kube, namespace, name)
+    except NotFoundError:
+        return False
+    return True
+
+
 def service_ports(kube: Kube, namespace: str, name: str) -> dict[str, int]:
     """The Service's ports by name, as users reach them.
 

@@ -124,6 +124,7 @@ def ensure_release(
     deadline_s: float,
     report: Report,
     confirm: Confirm = unplanned,
+    is_whole: bool = True,
 ) -> Release:
     """Make a release be this chart with these values; returns when Helm is done, not when pods are ready.
 
@@ -134,6 +135,7 @@ def ensure_release(
         namespace: must exist.
         deadline_s: for all of it, in seconds; also Helm's own limit, which its hooks take the most of.
         confirm: called before it is installed (`create`) or upgraded (`change`, on the digest of what is installed).
+        is_whole: nothing of what it made is missing; else it is applied once more, which makes that anew.
 
     Raises:
         RefusedError: the chart's schema refuses the values; says which keys.
@@ -148,7 +150,7 @@ def ensure_release(
         state = job.state()
         seen = find_release(helm, name, namespace)
         found = release_values(helm, name, namespace) if seen is not None and seen.status == "deployed" else None
-        is_same = found is not None and same(values, found)
+        is_same = is_whole and found is not None and same(values, found)
         decision = decide_release(
             seen, version=archive.version, same_values=is_same, job=state, now=time.time(), term_s=deadline_s
         )
@@ -169,12 +171,41 @@ def ensure_release(
             else:
                 confirm("change", content_digest(seen.version, found or {}))
             _upgrade(helm, name, namespace, archive, values, left_s, report)
-            upgraded = True
+            upgraded = is_whole = True
         action = "created" if seen is None or action == "created" else "changed"
     raise DeadlineError(
         f"release {namespace}/{name} is not settled after {deadline_s:.0f} s: {decision.reason}",
         "run again: what is at work is found and waited for",
     )
+
+
+def roll_back(
+    helm: Helm, name: str, namespace: str, revision: int, *, deadline_s: float, report: Report
+) -> ReleaseSeen:
+    """Bring a release back to what it was in an earlier revision; returns when Helm is done, not when pods are ready.
+
+    Safe to repeat: one that is at that revision is not touched. A Helm that still works on it is waited for.
+
+    Raises:
+        FailedError: there is no such revision any more, or Helm failed; has its words.
+    """
+    job, end = helm.job(name, namespace), time.monotonic() + deadline_s
+    if job.state().step == "running":
+        job.wait(deadline_s=deadline_s, report=report)
+    seen = find_release(helm, name, namespace)
+    if seen is None or (seen.revision == revision and seen.status == "deployed"):
+        return _there(seen, name, namespace)
+    report(f"rolling {name} back to revision {revision}")
+    _roll_back(helm, seen, revision, max(1.0, end - time.monotonic()), report)
+    return _there(find_release(helm, name, namespace), name, namespace)
+
+
+def _there(seen: ReleaseSeen | None, name: str, namespace: str) -> ReleaseSeen:
+    if seen is None:
+        raise FailedError(
+            f"there is no release {namespace}/{name} to be rolled back", "magnumhub provision installs it"
+        )
+    return seen
 
 
 def list_releases(helm: Helm, namespace: str | None = None) -> list[ReleaseSeen]:
@@ -237,7 +268,11 @@ def _upgrade(
 def _recover(helm: Helm, seen: ReleaseSeen, left_s: float, report: Report) -> None:
     where = ["--namespace", seen.namespace]
     history = json.loads(helm.run("history", seen.name, *where, "--output", "json").stdout)
-    words = ["rollback", seen.name, str(recovery_revision(history)), *where]
+    _roll_back(helm, seen, recovery_revision(history), left_s, report)
+
+
+def _roll_back(helm: Helm, seen: ReleaseSeen, revision: int, left_s: float, report: Report) -> None:
+    words = ["rollback", seen.name, str(revision), "--namespace", seen.namespace]
     flags = ["--server-side=true", "--force-conflicts", "--no-hooks", "--timeout", f"{max(left_s, 1):.0f}s"]
     _run_job(helm, seen.name, seen.namespace, [*words, *flags], {}, left_s, report)
 

@@ -1,0 +1,100 @@
+"""Day two: the same site at other addresses, with other charts, values or another image."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any, Literal
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from pydantic import Field
+
+from flows.approval import asking, await_ingress
+from flows.outcome import ended, timed
+from flows.rollout import roll_out
+from magnumhub.domain.deployment import Deployment
+from magnumhub.domain.overrides import laid_over, overrides_asked
+from magnumhub.domain.plan import Plan
+from magnumhub.domain.plan_rows import Moves
+from magnumhub.domain.results import Part
+from magnumhub.domain.spec_file import load_site
+from magnumhub.openstack.moves import refuse_pinned
+from tasks.access import open_master
+from tasks.charts import check_values
+from tasks.cluster import start_cluster, wait_for_cluster
+from tasks.kubernetes import holding_site, wait_for_kubernetes
+from tasks.moves import OldAddresses, commit_moves, reserve_moves
+from tasks.network import reserve_addresses
+from tasks.overrides import remember_overrides
+from tasks.plan import ground_to_act, make_plan, refuse_nothing_there
+from tasks.progress import recording
+from tasks.sites import SiteName
+
+Wish = (
+    Annotated[Literal["keep"], Field(title="Keep the address")]
+    | Annotated[Literal["fresh"], Field(title="A fresh one")]
+    | Annotated[str, Field(title="This one", pattern=r"^\d{1,3}(\.\d{1,3}){3}$")]
+)
+ChartVersion = Annotated[str, Field(pattern=r"^v?\d+\.\d+\.\d+\S*$")]
+Image = Annotated[str, Field(pattern=r"^\S+:\w[\w.-]*$")]
+
+
+@flow(name="redeploy", flow_run_name="redeploy {site}")
+def redeploy(
+    site: SiteName,
+    hub_floating_ip: Wish = "keep",
+    dask_floating_ip: Wish = "keep",
+    hub_chart_version: ChartVersion | None = None,
+    dask_chart_version: ChartVersion | None = None,
+    hub_values: dict[str, Any] | None = None,
+    dask_values: dict[str, Any] | None = None,
+    image: Image | None = None,
+    old_addresses: OldAddresses = "keep",
+    dry_run: bool = False,
+) -> Deployment | Plan | State[Deployment]:
+    """Move a site to other addresses, charts, values or another image, and go back where users cannot work then.
+
+    Safe to repeat: an interrupted one goes on with the addresses that it reserved. Users' homes, the hub's database
+    and running notebooks stay. What is asked for holds in every later run until the site's file says something new.
+
+    Args:
+        site: the site's name in deployments/sites, or the path of its file.
+        hub_floating_ip: `keep`, `fresh`, or a floating IP of the project that is free.
+        dask_floating_ip: the same for the gateway; both may change places.
+        hub_chart_version: of the jupyterhub chart; nothing leaves it.
+        dask_chart_version: of the dask-gateway chart; nothing leaves it.
+        hub_values: values of the chart, over the site's own. A secret is {env: NAME}, {file: PATH} or {block: NAME}.
+        dask_values: the same for the gateway.
+        image: NAME:TAG for notebooks, Dask schedulers and workers.
+        old_addresses: `keep` them reserved as spare, or `release` them; given ones are never released.
+        dry_run: only say what would be done.
+    """
+    spec, started_s = load_site(site), time.monotonic()
+    wishes: dict[Part, str] = {"jupyterhub": hub_floating_ip, "dask_gateway": dask_floating_ip}
+    refuse_pinned(spec, wishes)
+    asked = overrides_asked(
+        spec,
+        chart_versions={"jupyterhub": hub_chart_version, "dask_gateway": dask_chart_version},
+        values={"jupyterhub": hub_values or {}, "dask_gateway": dask_values or {}},
+        image=image,
+    )
+    laid_over(spec, asked)  # together they have to be a site, which is known before anything is asked of anybody
+    with asking(spec), recording() as stages:
+        prepared = make_plan(spec, asked=asked, moves=Moves(wishes, old_addresses))
+        if dry_run:
+            return prepared.plan
+        spec, plan, ground = prepared.site, prepared.plan, ground_to_act(prepared)
+        refuse_nothing_there(spec, plan)
+        check_values(spec, ground)
+        addresses = reserve_addresses(spec, ground, plan)
+        moves = reserve_moves(spec, wishes, plan)
+        await_ingress(spec, {move.part: move.new for move in moves})
+        magnum_cluster = wait_for_cluster(spec, start_cluster(spec, ground, plan))
+        way = open_master(spec, magnum_cluster, addresses)
+        magnum_cluster = wait_for_kubernetes(spec, magnum_cluster, way)
+        with holding_site(spec, magnum_cluster, way):
+            deployment = roll_out(spec, plan, magnum_cluster, way, addresses, moves)
+            if deployment.health is None or deployment.health.level in ("Healthy", "Degraded"):
+                remember_overrides(spec, magnum_cluster, way, prepared.overrides)
+                commit_moves(spec, moves, old_addresses)
+    return ended(timed(deployment, stages, started_s))
