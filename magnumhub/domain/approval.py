@@ -42,7 +42,8 @@ def refusal(site: str, addresses: Mapping[str, str], remark: str) -> RefusedErro
     return RefusedError(
         f"the firewall of site {site} is not opened, by the answer that was given{f' ({remark})' if remark else ''}. "
         f"Kept as they are: the reserved addresses ({kept}) and the magnum_cluster {site}; nothing else was begun",
-        f"to ask anew, start the flow again; to give up the whole site: magnumhub teardown {site}",
+        "to ask anew, start the flow again; to give up the whole site:"
+        f" magnumhub teardown {site} --confirm {site} --homes keep",
     )
 
 

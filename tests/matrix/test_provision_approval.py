@@ -52,7 +52,8 @@ class Operations:
 def operations(tmp_path: Path) -> Iterator[Operations]:
     environment = os.environ | {"PREFECT_HOME": str(tmp_path / "prefect"), "XDG_STATE_HOME": str(tmp_path / "state")}
     with running_sandbox(tmp_path / "sandbox", environment) as sandbox, ExitStack() as running:
-        asking = {"network": {"ingress": {"approval": "ask"}}, "limits_s": {"ssh": 3, "load_balancer": 60}}
+        ask = {"approval": "ask", "request_to": "cloud-support@example.org"}
+        asking = {"network": {"ingress": ask}, "limits_s": {"ssh": 3, "load_balancer": 60}}
         folder = workplace(tmp_path, sandbox.site_with(tmp_path, asking))
         made = Operations(tmp_path, folder, sandbox, "", running)
         made.start()

@@ -78,22 +78,19 @@ class DeployedRun:
 
     def reaches(self, name: str, limit_s: float) -> str:
         """Wait until the run is in the state of that name; returns the state's message."""
-        seen = {}
-
-        def is_there() -> bool:
-            seen.update(self.state)
-            ended = seen["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-            assert seen["name"] == name or not ended, seen
-            return seen["name"] == name
-
-        wait_until(is_there, limit_s, f"the run is {name}")
-        return seen["message"] or ""
+        wait_until(lambda: self._is(name), limit_s, f"the run is {name}")
+        return self.state["message"] or ""
 
     def is_suspended_with(self, number: int, limit_s: float) -> str:
         """Wait for the run's so manieth question; returns the text of its form."""
-        wait_until(lambda: len(self.forms()) >= number, limit_s, f"question {number} is put")
-        self.reaches("Suspended", 10)
+        what = f"question {number} is put"
+        wait_until(lambda: self._is("Suspended") and len(self.forms()) >= number, limit_s, what)
         return self.forms()[-1]
+
+    def _is(self, name: str) -> bool:
+        seen = self.state
+        assert seen["name"] == name or seen["type"] not in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"), seen
+        return bool(seen["name"] == name)
 
     def forms(self) -> list[str]:
         """The texts of the forms that it was suspended with, oldest first."""
