@@ -84,9 +84,8 @@ def show_plan(plan: Plan) -> None:
 
 def show_teardown(torn_down: Teardown) -> None:
     """What is gone, what was kept, and last what is left and what to do about it."""
-    if not (torn_down.deleted or torn_down.kept or torn_down.left):
-        _print(Text(f"nothing to do: {torn_down.site} has nothing in the cloud"))
-        return
+    if not (torn_down.deleted or torn_down.left):
+        _print(Text(f"nothing to do: {torn_down.site} has nothing in the cloud{' but this' if torn_down.kept else ''}"))
     kinds = (("deleted", "dim", torn_down.deleted), ("kept", "green", torn_down.kept), ("left", "red", torn_down.left))
     _print_rows(
         (Text(word, style), item.kind, item.name or item.id, item.reason, item.remedy)

@@ -10,7 +10,7 @@ from prefect import task
 
 from blocks.cloud import cloud_of
 from magnumhub.domain.errors import MagnumhubError, RefusedError
-from magnumhub.domain.holdings import ClaimedVolume, Holdings, Inside
+from magnumhub.domain.holdings import ClaimedVolume, Holdings, Inside, with_claimed
 from magnumhub.domain.plan import Plan
 from magnumhub.domain.results import Report, Result
 from magnumhub.domain.spec import Site
@@ -24,7 +24,6 @@ from magnumhub.domain.teardown import (
     remembered,
 )
 from magnumhub.kube import removal as kube_removal
-from magnumhub.kube.storage import CINDER
 from magnumhub.kube.sweep import sweep_dask_clusters
 from magnumhub.openstack import removal
 from magnumhub.openstack.holdings import observe_holdings
@@ -221,6 +220,7 @@ def _survey(site: Site, homes: Homes, report: Stage) -> Surveyed:
     place, seen = None, Inside()
     if any(may_hold_something(cluster.status) for cluster in holdings.magnum_clusters):
         place, seen = _look_inside(site, report)
+        holdings = with_claimed(holdings, seen, holdings.magnum_clusters[0].uuid)
     return Surveyed(holdings=holdings, inside=seen, place=place, plan=plan_teardown(site, homes, holdings, seen))
 
 
@@ -240,7 +240,7 @@ def _mark_volumes(site: Site, uuid: str, volumes: Sequence[ClaimedVolume], repor
         if not cloud.connection.has_service("block-storage"):
             return
         try:
-            cinders = [volume for volume in volumes if volume.driver == CINDER]
+            cinders = [volume for volume in volumes if volume.in_cinder]
             report.action = removal.mark_volumes(cloud.connection, site.name, uuid, cinders)
         except RefusedError as error:
             # They stay or go all the same; but a later run will not know those that stay.

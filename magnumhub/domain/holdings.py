@@ -13,6 +13,7 @@ from pydantic import Field
 
 from magnumhub.domain.checks.leftovers import Balancer, balancer_prefix
 from magnumhub.domain.facts import ClusterFacts, Named
+from magnumhub.domain.quantities import quantity
 from magnumhub.domain.results import Release, Result
 
 MADE_FOR_SERVICE = "Floating IP for Kubernetes external service"
@@ -52,7 +53,8 @@ class Holdings(Result):
 
     magnum_clusters: of the site's name and with its label, the elder first. uuids: of every Magnum cluster that the
     site has or had, as far as marks remember. balancers: Octavia's, made for Services; ports: the same where the
-    catalog has no Octavia. servers: of its clusters. unseen: what could not be looked at, and why.
+    catalog has no Octavia. servers: of its clusters. has_cinder: whether the catalog has it, so that volumes are seen.
+    unseen: what could not be looked at, and why.
     """
 
     magnum_clusters: tuple[ClusterFacts, ...] = ()
@@ -62,12 +64,14 @@ class Holdings(Result):
     ports: tuple[Named, ...] = ()
     volumes: tuple[OwnVolume, ...] = ()
     servers: tuple[Named, ...] = ()
+    has_cinder: bool = True
     unseen: dict[str, str] = Field(default_factory=dict)
 
 
 class ClaimedVolume(Result):
     """A PersistentVolume that some claim has or had. of: whose it is, in words.
 
+    in_cinder: it is a volume of Cinder with the id `handle`; else of what `driver` says.
     made_for_claim: by a StorageClass; else somebody put it there by hand, and it is not ours to delete.
     """
 
@@ -78,6 +82,7 @@ class ClaimedVolume(Result):
     size: str
     policy: str
     driver: str = ""
+    in_cinder: bool = True
     made_for_claim: bool = True
 
 
@@ -91,6 +96,26 @@ class Inside(Result):
     dask_clusters: int = 0
     notebook_servers: int = 0
     unseen: str = ""
+
+
+def with_claimed(holdings: Holdings, inside: Inside, cluster_uuid: str) -> Holdings:
+    """The holdings with the volumes of Cinder that only Kubernetes knows as the site's, as long as it is there."""
+    if not holdings.has_cinder:
+        return holdings
+    known = {volume.id for volume in holdings.volumes}
+    claimed = [
+        OwnVolume(
+            id=volume.handle,
+            name=volume.name,
+            of=f"{volume.of} ({volume.claim})",
+            size_gib=int(quantity(volume.size) / 2**30),
+            status="",
+            cluster_uuid=cluster_uuid,
+        )
+        for volume in inside.volumes
+        if volume.in_cinder and volume.made_for_claim and volume.handle not in known
+    ]
+    return holdings.model_copy(update={"volumes": (*holdings.volumes, *claimed)})
 
 
 def is_balancer_of(name: str, uuids: Iterable[str]) -> bool:

@@ -117,7 +117,7 @@ def judge_teardown(
     """What became of everything that was there, told by what is there now.
 
     Args:
-        before, inside: what the teardown began with.
+        before, inside: what the teardown began with; of Cinder's volumes also those that only Kubernetes knew as ours.
         after: what the cloud has now, with everything of `before` that is still there.
     """
     there = {item.id for item in _items(after)}
@@ -125,7 +125,7 @@ def judge_teardown(
     gone = [item for item in _items(before) if item.id not in there]
     if not after.magnum_clusters:
         gone += [Item(kind="release", id=f"{r.namespace}/{r.name}", name=r.name) for r in inside.releases]
-    # Volumes that only Kubernetes showed: of another driver than Cinder's, or where the catalog has no Cinder.
+    # Of another driver than Cinder's, or where the catalog has no Cinder: Kubernetes' word is all that there is.
     elsewhere = [v for v in inside.volumes if v.handle not in {volume.id for volume in before.volumes}]
     kept = [_kept_volume(volume) for volume in after.volumes if homes == "keep"]
     kept += [

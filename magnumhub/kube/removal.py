@@ -19,6 +19,7 @@ from magnumhub.kube.errors import NotFoundError, translated
 from magnumhub.kube.leftovers import active_dask_clusters
 from magnumhub.kube.marks import is_ours
 from magnumhub.kube.releases import installed_releases
+from magnumhub.kube.storage import CINDER
 from magnumhub.kube.watching import changes
 
 NOTEBOOK_SERVERS = "component=singleuser-server"
@@ -86,6 +87,7 @@ def claimed_volume(volume: Mapping[str, Any], users: Mapping[str, str]) -> Claim
         size=spec["capacity"]["storage"],
         policy=spec.get("persistentVolumeReclaimPolicy", ""),
         driver=driver,
+        in_cinder=driver == CINDER,
         made_for_claim=_MADE_FOR_CLAIM in volume["metadata"].get("annotations", {}),
     )
 

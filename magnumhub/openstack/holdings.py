@@ -59,7 +59,8 @@ def observe_holdings(conn: Connection, magnum: MagnumClient, site: str, *, known
         addresses=_addresses(seen, site, uuids, known),
         balancers=_seen("load balancers", lambda: _balancers(conn, uuids), unseen) if octavia else (),
         ports=() if octavia else _seen("ports", lambda: _ports(conn, uuids), unseen),
-        volumes=_volumes(volumes, site, uuids),
+        volumes=_volumes(volumes, site, uuids, known),
+        has_cinder=_has_cinder(conn),
         servers=_seen("servers", lambda: _servers(conn, named, ours, known), unseen),
         unseen=unseen,
     )
@@ -116,27 +117,36 @@ def _ports(conn: Connection, uuids: Iterable[str]) -> tuple[Named, ...]:
     return tuple(Named(id=port.id, name=port.name) for port in found if is_balancer_of(port.name or "", uuids))
 
 
+def _has_cinder(conn: Connection) -> bool:
+    return bool(conn.has_service("block-storage"))
+
+
 def _all_volumes(conn: Connection) -> tuple[Any, ...]:
-    return tuple(conn.block_storage.volumes()) if conn.has_service("block-storage") else ()
+    return tuple(conn.block_storage.volumes()) if _has_cinder(conn) else ()
 
 
 def _is_marked(volume: Any, site: str) -> bool:
     return volume.metadata.get(SITE) == site and CLUSTER in volume.metadata
 
 
-def _volumes(volumes: Iterable[Any], site: str, uuids: Iterable[str]) -> tuple[OwnVolume, ...]:
-    return tuple(
-        OwnVolume(
-            id=volume.id,
-            name=volume.name or "",
-            of=volume.metadata.get(OF) or "whose, nothing says",
-            size_gib=volume.size,
-            status=volume.status or "",
-            cluster_uuid=volume.metadata.get(CLUSTER) or volume.metadata[_MADE_IN],
+def _volumes(volumes: Iterable[Any], site: str, uuids: Iterable[str], known: Holdings) -> tuple[OwnVolume, ...]:
+    before = {volume.id: volume for volume in known.volumes}
+    found = []
+    for volume in volumes:
+        told, earlier = volume.metadata, before.get(volume.id)
+        if not (_is_marked(volume, site) or told.get(_MADE_IN) in uuids or earlier):
+            continue
+        found.append(
+            OwnVolume(
+                id=volume.id,
+                name=volume.name or "",
+                of=told.get(OF) or (earlier.of if earlier else "whose, nothing says"),
+                size_gib=volume.size,
+                status=volume.status or "",
+                cluster_uuid=told.get(CLUSTER) or (earlier.cluster_uuid if earlier else told[_MADE_IN]),
+            )
         )
-        for volume in volumes
-        if _is_marked(volume, site) or volume.metadata.get(_MADE_IN) in uuids
-    )
+    return tuple(found)
 
 
 def _servers(
