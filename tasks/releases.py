@@ -16,7 +16,7 @@ from magnumhub.kube.crds import apply_crds
 from magnumhub.kube.hub_database import copy_database
 from magnumhub.kube.pods import wait_for_workloads
 from magnumhub.kube.secrets import ensure_namespace
-from magnumhub.kube.service_changes import delete_service, touch_service
+from magnumhub.kube.service_changes import recreate_service, touch_service
 from magnumhub.kube.services import exists, external_ip, service_ports, wait_for_external_ip
 from magnumhub.remote.charts import ChartArchive
 from magnumhub.remote.helm import Helm, prepare_helm
@@ -143,7 +143,7 @@ def _wait_for_address(
 
 
 def _make_way(site: Site, part: Part, there: Reached, asked: FloatingIP, report: Report) -> None:
-    """Delete a Service that has another address, so that Helm makes it with the one that is asked for.
+    """Make a Service again that has another address; Helm then finds it with the one that is asked for.
 
     A changed loadBalancerIP is ignored where a load balancer has an address already.
     Source: kubernetes/cloud-provider-openstack#2443.
@@ -152,7 +152,14 @@ def _make_way(site: Site, part: Part, there: Reached, asked: FloatingIP, report:
     if external_ip(there.kube, service.namespace, service.name) not in (None, asked.address):
         report("the Service is made again with the new address")
         limit_s = site.limits_s.load_balancer
-        delete_service(there.kube, service.namespace, service.name, deadline_s=limit_s, report=report)
+        recreate_service(
+            there.kube,
+            service.namespace,
+            service.name,
+            address=asked.address,
+            deadline_s=limit_s,
+            report=report,
+        )
 
 
 def _keep_database(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from magnumhub.domain.errors import DeadlineError
 from magnumhub.domain.results import Report
@@ -12,6 +14,9 @@ from magnumhub.kube.services import controllers_word
 from magnumhub.kube.watching import changes
 
 _LOOK_AGAIN = "magnumhub/look-again"
+_NOT_HELMS = (_LOOK_AGAIN, "loadbalancer.openstack.org/load-balancer-")
+_ALLOCATED = ("clusterIP", "clusterIPs", "healthCheckNodePort")
+_APPLY = "application/apply-patch+yaml"
 
 
 def touch_service(kube: Kube, namespace: str, name: str) -> None:
@@ -38,8 +43,56 @@ def touch_service(kube: Kube, namespace: str, name: str) -> None:
             },
             field_manager="magnumhub",
             force=True,
-            _content_type="application/apply-patch+yaml",
+            _content_type=_APPLY,
         )
+
+
+def recreate_service(kube: Kube, namespace: str, name: str, *, address: str, deadline_s: float, report: Report) -> None:
+    """Delete a Service with its load balancer and make it again at once, with another address and else as it was.
+
+    It is applied in Helm's name, so that Helm finds it as its own; users wait for the load balancers, and not for Helm.
+
+    Safe to repeat: one that was deleted by a killed run is left to Helm, which makes what is missing.
+
+    Args:
+        address: asked of the cluster's controller, which looks at it only when it makes a load balancer.
+        deadline_s: in seconds, for the old one to go.
+
+    Raises:
+        DeadlineError: it is still there; says what the cloud's controller said.
+
+    Source: kubernetes/cloud-provider-openstack#2443; a field that Helm 4 applies conflicts with any other owner.
+    """
+    try:
+        with translated(f"reading service {namespace}/{name}"):
+            found = kube.plain(kube.core.read_namespaced_service(name, namespace))
+    except NotFoundError:
+        return
+    delete_service(kube, namespace, name, deadline_s=deadline_s, report=report)
+    with translated(f"making service {namespace}/{name} again"):
+        kube.core.patch_namespaced_service(
+            name, namespace, made_again(found, address), field_manager="helm", _content_type=_APPLY
+        )
+
+
+def made_again(found: Mapping[str, Any], address: str) -> dict[str, Any]:
+    """A Service as it was, without what Kubernetes and the cloud's controller gave it, and with another address."""
+    metadata, spec = found["metadata"], found["spec"]
+    notes = metadata.get("annotations") or {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": metadata["name"],
+            "labels": metadata.get("labels") or {},
+            "annotations": {key: value for key, value in notes.items() if not key.startswith(_NOT_HELMS)},
+        },
+        "spec": {
+            **{key: value for key, value in spec.items() if key not in _ALLOCATED},
+            "ports": [{key: value for key, value in port.items() if key != "nodePort"} for port in spec["ports"]],
+            "loadBalancerIP": address,
+        },
+    }
 
 
 def delete_service(kube: Kube, namespace: str, name: str, *, deadline_s: float, report: Report) -> None:

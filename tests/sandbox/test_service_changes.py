@@ -12,7 +12,7 @@ import pytest
 from magnumhub.domain.errors import DeadlineError
 from magnumhub.kube.client import Kube, from_kubeconfig, kube_client
 from magnumhub.kube.errors import NotFoundError
-from magnumhub.kube.service_changes import delete_service, touch_service
+from magnumhub.kube.service_changes import delete_service, recreate_service, touch_service
 from magnumhub.kube.services import external_ip, wait_for_external_ip
 from tests.sandbox.conftest import Sandbox, create, finished, wait_until
 
@@ -107,6 +107,30 @@ def test_deleted_with_its_load_balancer_and_without_the_address(served: Served) 
     assert served.balancers() == []
     assert served.network.get_ip(served.address.id).port_id is None
     delete_service(served.kube, NAMESPACE, NAME, deadline_s=30, report=silent)  # gone already is fine
+
+
+def test_made_again_with_another_address_and_still_helms(served: Served) -> None:
+    fresh = served.network.create_ip(floating_network_id=served.address.floating_network_id).floating_ip_address
+    touch_service(served.kube, NAMESPACE, NAME)
+    before = served.kube.plain(served.kube.core.read_namespaced_service(NAME, NAMESPACE))
+    recreate_service(served.kube, NAMESPACE, NAME, address=fresh, deadline_s=30, report=silent)
+    wait_for_external_ip(served.kube, NAMESPACE, NAME, asked=fresh, deadline_s=20, report=silent)
+    after = served.kube.plain(served.kube.core.read_namespaced_service(NAME, NAMESPACE))
+    assert after["metadata"]["uid"] != before["metadata"]["uid"]
+    allocated = ("clusterIP", "clusterIPs", "ports", "loadBalancerIP")
+    kept = [{key: value for key, value in one["spec"].items() if key not in allocated} for one in (before, after)]
+    assert kept[0] == kept[1]
+    assert served.network.get_ip(served.address.id).port_id is None
+    # Helm's own way afterwards: neither a conflict, nor a field that stays for ever.
+    ports = [{"port": 8080}]
+    apply(served.kube, "helm", {"type": "LoadBalancer", "ports": ports, "selector": {"app": NAME}})
+    assert served.kube.core.read_namespaced_service(NAME, NAMESPACE).spec.load_balancer_ip is None
+
+
+def test_one_that_is_gone_is_not_made_again(kube: Kube) -> None:
+    recreate_service(kube, NAMESPACE, "nothing", address="192.0.2.1", deadline_s=5, report=silent)
+    with pytest.raises(NotFoundError):
+        touch_service(kube, NAMESPACE, "nothing")
 
 
 def test_one_that_does_not_go_is_told_with_the_controllers_words(served: Served) -> None:
