@@ -26,7 +26,7 @@ from magnumhub.openstack.cloud import magnum_client, translated
 
 RESIZE_MICROVERSION = "1.7"
 
-_BEGINS_WITHIN_S = 20.0
+_BEGINS_WITHIN_S = 10.0
 """How long a request may be unseen. Its answer is a promise: what the conductor then refuses is told to nobody."""
 
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0
