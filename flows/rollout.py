@@ -112,11 +112,10 @@ def _back(
     site: Site, magnum_cluster: MagnumCluster, way: Way, addresses: Addresses, moves: list[Move], before: Before
 ) -> Deployment | None:
     """The site as it was before; None where only addresses could go back."""
-    if moves:
-        point_addresses(site, magnum_cluster, addresses)
+    recreate = tuple(point_addresses(site, magnum_cluster, addresses)) if moves else ()
     if not before.good:
         return None
-    back = roll_back_releases(site, magnum_cluster, way, addresses, before)
+    back = roll_back_releases(site, magnum_cluster, way, addresses, before, recreate)
     if len(back) < len(("jupyterhub", "dask_gateway")):
         return None
     return _verified(site, magnum_cluster, way, addresses, back["jupyterhub"], back["dask_gateway"])

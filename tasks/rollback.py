@@ -14,7 +14,7 @@ from magnumhub.kube.hub_database import restore_database
 from magnumhub.kube.pods import wait_for_workloads
 from magnumhub.kube.releases import installed_releases
 from magnumhub.kube.secrets import read_secret
-from magnumhub.kube.service_changes import touch_service
+from magnumhub.kube.service_changes import recreate_service, touch_service
 from magnumhub.kube.services import external_ip, service_ports, wait_for_external_ip
 from magnumhub.remote.helm import prepare_helm
 from magnumhub.remote.releases import roll_back
@@ -56,7 +56,12 @@ def look_before(site: Site, magnum_cluster: MagnumCluster, way: Way) -> Before:
 
 @task(name="roll back", **OBSERVE)
 def roll_back_releases(
-    site: Site, magnum_cluster: MagnumCluster, way: Way, addresses: Addresses, before: Before
+    site: Site,
+    magnum_cluster: MagnumCluster,
+    way: Way,
+    addresses: Addresses,
+    before: Before,
+    recreate: tuple[Part, ...] = (),
 ) -> dict[Part, Installed]:
     """Bring releases that were changed since back to the revision that was last seen to work.
 
@@ -64,6 +69,7 @@ def roll_back_releases(
 
     Args:
         addresses: those that serve again.
+        recreate: parts whose Service is made again where it has another address than that.
 
     Raises:
         FailedError: Helm or the hub's database could not be brought back; says what to do.
@@ -72,10 +78,18 @@ def roll_back_releases(
     with stage("roll back") as report, reached(site, magnum_cluster, way, report) as there:
         still_holding(site)
         report.action = "changed"
-        return {part: _back(part, site, there, addresses, before, report) for part in before.good}
+        return {part: _back(part, site, there, addresses, before, part in recreate, report) for part in before.good}
 
 
-def _back(part: Part, site: Site, there: Reached, addresses: Addresses, before: Before, report: Stage) -> Installed:
+def _back(
+    part: Part,
+    site: Site,
+    there: Reached,
+    addresses: Addresses,
+    before: Before,
+    recreate: bool,
+    report: Stage,
+) -> Installed:
     service = service_names(site)[part]
     helm = prepare_helm(there, site.helm, report=report)
     limit_s = site.limits_s.release
@@ -92,7 +106,11 @@ def _back(part: Part, site: Site, there: Reached, addresses: Addresses, before: 
     shown = None
     if address is not None:
         if external_ip(there.kube, service.namespace, service.name) not in (None, address.address):
-            touch_service(there.kube, service.namespace, service.name)
+            where, limit_s = (there.kube, service.namespace, service.name), site.limits_s.load_balancer
+            if recreate:
+                recreate_service(*where, address=address.address, deadline_s=limit_s, report=report)
+            else:
+                touch_service(*where)
         shown = wait_for_external_ip(
             there.kube,
             service.namespace,
