@@ -58,7 +58,8 @@ def tags_with(mark: Mark, tags: Iterable[str]) -> list[str]:
     """The tags an address has to carry for this mark; others' tags stay, and which clusters it remembers."""
     ours = {"site": mark.site, "role": mark.role, "origin": mark.origin, "firewall": mark.firewall}
     ours |= {"for": mark.reserved_for}
-    return sorted(others_tags(tags) + [f"{_PREFIX}{key}={value}" for key, value in ours.items() if value])
+    kept = others_tags(tags) + [tag for tag in tags if tag.startswith(_CLUSTER)]
+    return sorted(kept + [f"{_PREFIX}{key}={value}" for key, value in ours.items() if value])
 
 
 def others_tags(tags: Iterable[str]) -> list[str]:
@@ -77,11 +78,6 @@ def clusters_of(tags: Iterable[str]) -> set[str]:
 def tags_remembering(uuids: Iterable[str], tags: Iterable[str]) -> list[str]:
     """The tags with these clusters besides those that are remembered already."""
     return sorted({*tags, *(f"{_CLUSTER}{uuid}" for uuid in uuids)})
-
-
-def tags_without_mark(tags: Iterable[str]) -> list[str]:
-    """The tags of others alone: the address is ours no more."""
-    return sorted(tag for tag in tags if not tag.startswith(_PREFIX))
 
 
 def description_of(mark: Mark) -> str:

@@ -22,7 +22,7 @@ from magnumhub.openstack import floating_ips
 from magnumhub.openstack.cloud import translated
 from magnumhub.openstack.cluster_rules import faults_of
 from magnumhub.openstack.holdings import CLUSTER, OF, SITE
-from magnumhub.openstack.marks import clusters_of, tags_remembering, tags_with, tags_without_mark
+from magnumhub.openstack.marks import clusters_of, others_tags, tags_remembering, tags_with
 
 _PAUSE_S = 1.0
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0
@@ -169,7 +169,7 @@ def give_up_addresses(conn: Connection, addresses: Iterable[OwnAddress], report:
             if address.origin == "given":
                 report(f"{address.address} was given: it stays, without the site's mark")
                 ip = conn.network.get_ip(address.id)
-                conn.network.set_tags(ip, tags_without_mark(ip.tags))
+                conn.network.set_tags(ip, others_tags(ip.tags))
             else:
                 report(f"releasing {address.address}")
                 conn.network.delete_ip(address.id)

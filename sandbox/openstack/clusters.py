@@ -216,10 +216,16 @@ class Clusters:
     async def _delete(self, cluster: Resource) -> None:
         await self._cloud.clock.sleep(_SEEN_S)
         self._cloud.store.update("cluster", cluster["id"], {"status": "DELETE_IN_PROGRESS", "status_reason": None})
-        working = self._working.pop(cluster["id"])
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        if working := self._working.pop(cluster["id"], None):
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
         await self._cloud.clock.sleep(_DELETE_S)
+        try:
+            await self._cloud.faults.in_background("magnum", f"/v1/deletions/{cluster['name']}")
+        except BackgroundFailureError as error:
+            cluster["deleting"] = False  # it may be asked for again
+            self._fail(cluster, "DELETE_FAILED", str(error))
+            return
         await self._kubernetes.shut_down(cluster["id"])
         self._release(cluster)
         self._cloud.store.delete("cluster", cluster["id"])

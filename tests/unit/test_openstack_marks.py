@@ -6,10 +6,10 @@ from magnumhub.openstack.marks import (
     Mark,
     clusters_of,
     description_of,
+    others_tags,
     read_mark,
     tags_remembering,
     tags_with,
-    tags_without_mark,
 )
 
 
@@ -82,4 +82,4 @@ def test_which_clusters_an_address_remembers_outlasts_its_role() -> None:
     moved = tags_with(Mark("iris-cam", "spare", "allocated"), tags)
     assert clusters_of(moved) == {"uuid-1", "uuid-2"}
     assert read_mark(moved, "") == Mark("iris-cam", "spare", "allocated")
-    assert tags_without_mark(moved) == ["team=a"]
+    assert others_tags(moved) == ["team=a"]
