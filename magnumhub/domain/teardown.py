@@ -10,13 +10,9 @@ from magnumhub.domain.holdings import ClaimedVolume, Holdings, Inside, OwnAddres
 from magnumhub.domain.plan import Change, Plan
 from magnumhub.domain.results import Release, Result
 from magnumhub.domain.spec import DynamicStorage, Site
+from magnumhub.domain.wiring import HUB_RELEASE
 
 Homes = Literal["keep", "delete"]
-
-_USERS_LOSE = {
-    "jupyterhub": "the hub is gone, {servers} stop",
-    "dask-gateway": "the gateway is gone, {dask} end with what they computed",
-}
 
 
 class Item(Result):
@@ -163,9 +159,10 @@ def _volume(volume: ClaimedVolume, homes: Homes) -> Change:
 
 
 def _release(release: Release, inside: Inside) -> Change:
-    servers = _counted(inside.notebook_servers, "notebook server")
-    dask_clusters = _counted(inside.dask_clusters, "Dask cluster")
-    notice = _USERS_LOSE[release.name].format(servers=servers, dask=dask_clusters)
+    if release.name == HUB_RELEASE:
+        notice = f"the hub is gone{_and(inside.notebook_servers, 'notebook server', 'stop')}"
+    else:
+        notice = f"the gateway is gone{_and(inside.dask_clusters, 'Dask cluster', 'end')}"
     reason = f"chart {release.version}, revision {release.revision}, {release.status}"
     return Change(resource=f"release {release.name}", action="delete", reason=reason, users_notice=notice)
 
@@ -284,10 +281,15 @@ def _left_address(address: OwnAddress, after: Holdings, again: str) -> Item:
     if remembered(after):
         reason = "it remembers which cluster this was, since something of that is left"
         remedy = f"see to the others, {again}"
+    elif address.serves:
+        reason = f"it serves {address.serves}, which is not the site's"
+        remedy = f"disassociate it there if nobody needs it, {again}"
     else:
         reason, remedy = "Neutron has not let go of it", f"`openstack floating ip delete {address.address}`"
     return Item(kind="floating_ip", id=address.id, name=address.address, reason=reason, remedy=remedy)
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _and(number: int, what: str, do: str) -> str:
+    if number == 0:
+        return ""
+    return f", and {number} {what}{f' {do}s' if number == 1 else f's {do}'}"

@@ -159,7 +159,8 @@ def delete_volumes(conn: Connection, volumes: Iterable[OwnVolume], *, deadline_s
 def give_up_addresses(conn: Connection, addresses: Iterable[OwnAddress], report: Report) -> Action:
     """Release the addresses that were allocated for the site; those that were given lose its mark.
 
-    Safe to repeat: an address that is gone is fine.
+    Safe to repeat: an address that is gone is fine. One that serves something now that the site's cluster and load
+    balancers are gone serves somebody else, and is not released.
     """
     action: Action = "kept"
     for address in addresses:
@@ -170,6 +171,9 @@ def give_up_addresses(conn: Connection, addresses: Iterable[OwnAddress], report:
                 report(f"{address.address} was given: it stays, without the site's mark")
                 ip = conn.network.get_ip(address.id)
                 conn.network.set_tags(ip, others_tags(ip.tags))
+            elif address.serves:
+                report(f"{address.address} serves {address.serves}: it is not released")
+                continue
             else:
                 report(f"releasing {address.address}")
                 conn.network.delete_ip(address.id)

@@ -124,7 +124,7 @@ def test_everything_is_in_the_plan_in_the_order_in_which_it_goes() -> None:
     home, release = plan.row("volume jhub/claim-ann"), plan.row("release jupyterhub")
     assert home and release
     assert (home.action, home.users_notice) == ("delete", "what is in it is lost for ever: home of ann")
-    assert release.users_notice == "the hub is gone, 3 notebook servers stop"
+    assert release.users_notice == "the hub is gone, and 3 notebook servers stop"
 
 
 def test_nothing_to_do_where_nothing_is() -> None:
@@ -262,6 +262,11 @@ def test_what_is_left_has_a_reason_and_a_remedy() -> None:
     assert "remembers which cluster" in reasons[4]
     # kept homes are no leftovers
     assert ("volume", "v1") not in ids(judged("keep", after).left)
+
+
+def test_an_address_that_somebody_else_uses_by_now_is_left() -> None:
+    (item,) = judged("keep", Holdings(addresses=(HUB_IP.model_copy(update={"serves": "server bobs"}),))).left
+    assert item.reason == "it serves server bobs, which is not the site's"
 
 
 def test_what_could_not_be_looked_at_is_not_called_gone() -> None:
