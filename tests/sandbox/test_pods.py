@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -44,8 +45,21 @@ class RefuseStatus:
 class Node:
     """A rig's node with an image `tiny:1`, which is nothing but Python."""
 
-    def __init__(self, rig: Rig, images: Path) -> None:
-        self.rig, self.images = rig, images
+    def __init__(self, rig: Rig, images: Path, nodes: Path, process: subprocess.Popen[bytes]) -> None:
+        self.rig, self.images, self._nodes, self._process = rig, images, nodes, process
+
+    def names(self) -> set[str]:
+        """Of the nodes that are ready."""
+        nodes = [item for item in self.rig.core.list_node().items if item.status.conditions]
+        return {
+            n.metadata.name for n in nodes if [c.status for c in n.status.conditions if c.type == "Ready"] == ["True"]
+        }
+
+    def change(self, **addresses: str | None) -> None:
+        """Add nodes, or take away those without an address."""
+        nodes = json.loads(self._nodes.read_text()) | {name.replace("_", "-"): ip for name, ip in addresses.items()}
+        self._nodes.write_text(json.dumps({name: ip for name, ip in nodes.items() if ip}))
+        self._process.send_signal(signal.SIGHUP)
 
     def create(self, name: str, script: str, kind: str = "sh", **spec: Any) -> None:
         """A pod with one container that runs a script; `container` in `spec` is laid over that container's."""
@@ -56,6 +70,9 @@ class Node:
             "spec": {"restartPolicy": "Never", "containers": [container], **spec},
         }
         self.rig.core.create_namespaced_pod(NAMESPACE, pod)
+
+    def pods(self) -> list[Any]:
+        return list(self.rig.core.list_namespaced_pod(NAMESPACE).items)
 
     def get(self, name: str) -> Any:
         return self.rig.core.read_namespaced_pod(name, NAMESPACE)
@@ -96,7 +113,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     with (folder / "node.log").open("w") as log:
         running = subprocess.Popen(program, cwd=ROOT, env=environment, stderr=log)
     try:
-        yield Node(rig, images)
+        yield Node(rig, images, folder / "nodes.json", running)
         # Nothing went wrong that only the log tells.
         assert "Traceback" not in (folder / "node.log").read_text()
     finally:
@@ -364,3 +381,22 @@ def test_kubectl_follows_a_log_to_its_end(node: Node) -> None:
     wait_until(lambda: node.log("talks"))
     assert node.rig.out("kubectl", "logs", "-f", "talks") == "1\n2\n3\n"
     assert node.rig.out("kubectl", "logs", "--tail=1", "talks") == "3\n"
+
+
+def test_nodes_come_and_go_and_the_pods_of_the_others_run_on(node: Node) -> None:
+    node.create("stays", "sleep 600", nodeName="node-0")
+    started = node.phase("stays", "Running").status.container_statuses[0].state.running.started_at
+    address = node.rig.core.read_node("node-1").status.addresses[0].address
+
+    node.change(node_2=address.rpartition(".")[0] + ".13")
+    wait_until(lambda: node.names() == {"node-0", "node-1", "node-2"})
+    node.create("goes", "import os, time; print(os.getpid()); time.sleep(600)", "python", nodeName="node-2")
+    node.phase("goes", "Running")
+    process = int(wait_until(lambda: node.log("goes")))
+    node.change(node_2=None)
+
+    wait_until(lambda: node.names() == {"node-0", "node-1"})
+    wait_until(lambda: not Path(f"/proc/{process}").exists())
+    wait_until(lambda: {pod.metadata.name for pod in node.pods()} & {"goes", "stays"} == {"stays"})
+    container = node.container("stays")
+    assert (container.restart_count, container.state.running.started_at) == (0, started)

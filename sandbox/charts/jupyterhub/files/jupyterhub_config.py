@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import yaml
+from kubespawner import KubeSpawner
 
 SECRET = Path(os.environ["HUB_SECRET_DIR"])
 VALUES = yaml.safe_load((SECRET / "values.yaml").read_text())
@@ -107,7 +108,9 @@ if storage["type"] == "dynamic":
             "pvc_name_template": "dynamic.pvcNameTemplate",
         },
     )
-    home = {"name": storage["dynamic"]["volumeNameTemplate"], "persistentVolumeClaim": {"claimName": "{pvc_name}"}}
+    # KubeSpawner 7 keeps to the claim that a user has, whatever the template says by now.
+    claim = "{pvc_name}" if hasattr(KubeSpawner, "remember_pvc_name") else storage["dynamic"]["pvcNameTemplate"]
+    home = {"name": storage["dynamic"]["volumeNameTemplate"], "persistentVolumeClaim": {"claimName": claim}}
     mount = {"name": home["name"], "mountPath": storage["homeMountPath"]}
 elif storage["type"] == "static":
     home = {"name": "home", "persistentVolumeClaim": {"claimName": storage["static"]["pvcName"]}}
