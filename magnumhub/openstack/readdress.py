@@ -22,7 +22,7 @@ from magnumhub.domain.wiring import ServiceName
 from magnumhub.openstack.addresses import Seen, serves_balancer
 from magnumhub.openstack.cloud import translated
 from magnumhub.openstack.floating_ips import allocate, external_network_id, observe, result_of, write_mark
-from magnumhub.openstack.marks import others_tags
+from magnumhub.openstack.marks import Mark, others_tags
 from magnumhub.openstack.moves import FRESH, Decision, decide_moves, refuse_pinned, repointing
 
 _RESTORING_PAUSES_S = (0.0, 0.5, 1.0, 2.0, 4.0)
@@ -153,28 +153,32 @@ def commit(
         old_addresses: `keep` as spare, or `release`: those that we allocated are given back, others lose our mark.
     """
     seen = {ip.id: ip for ip in observe(conn)}
-    news = {move.new.id for move in moves}
-    olds = {move.part: seen[move.old.id] for move in moves if move.old and move.old.id in seen.keys() - news}
-    released = {
-        part: old
-        for part, old in olds.items()
-        if old_addresses == "release" and old.mark and old.mark.origin == "allocated"
-    }
-    for move in moves:
-        ip = seen[move.new.id]
-        if ip.mark is not None and ip.mark.role not in ("spare", move.part):  # this one decides a swap
-            write_mark(conn, ip, replace(ip.mark, reserved_for=move.part))
-    for part, old in olds.items():  # this one decides a move
-        if part not in released:
-            _retire(conn, old, old_addresses, report)
-    for move in sorted(moves, key=lambda move: move.part not in released):  # or this one, of a part whose old one goes
-        ip = seen[move.new.id]
-        if ip.mark is not None:
-            write_mark(conn, ip, replace(ip.mark, role=move.part, reserved_for=""))
+    news = {move.part: _with_mark(seen.get(move.new.id), move.new, site.name) for move in moves}
+    in_use = {ip.id for ip, _ in news.values()}
+    olds = {move.part: seen[move.old.id] for move in moves if move.old and move.old.id in seen.keys() - in_use}
+    released = {part: old for part, old in olds.items() if old_addresses == "release" and _may_be_released(old)}
+    for part, (ip, mark) in news.items():
+        if mark.role not in ("spare", part):  # this decides a swap
+            write_mark(conn, ip, replace(mark, reserved_for=part))
+    for part in olds.keys() - released.keys():  # this decides a move
+        _retire(conn, olds[part], old_addresses, report)
+    for part, (ip, mark) in sorted(news.items(), key=lambda new: new[0] not in released):
+        # Or this, where the old one is released: of two with one role that counts which serves.
+        write_mark(conn, ip, replace(mark, role=part, reserved_for=""))
     for old in released.values():
         report(f"releasing {old.address}")
         with translated(f"releasing {old.address}"):
             conn.network.delete_ip(old.id, ignore_missing=True)
+
+
+def _with_mark(seen: Seen | None, address: FloatingIP, site: str) -> tuple[Seen, Mark]:
+    if seen is None:
+        raise RefusedError(f"{address.address} was released while it was in use", "run again: another is reserved")
+    return seen, seen.mark or Mark(site, "spare", address.origin, address.firewall)
+
+
+def _may_be_released(old: Seen) -> bool:
+    return old.mark is not None and old.mark.origin == "allocated" and old.port_id is None
 
 
 def _quota_left(conn: Connection) -> int | None:
@@ -252,9 +256,10 @@ def _restore(conn: Connection, before: Mapping[str, str | None], cause: BaseExce
 
 
 def _retire(conn: Connection, old: Seen, old_addresses: str, report: Report) -> None:
-    assert old.mark is not None
-    if old_addresses == "keep":
-        report(f"{old.address} is kept as spare")
+    if old.mark is None:
+        return
+    if old_addresses == "keep" or old.mark.origin == "allocated":
+        report(f"{old.address} is kept as spare{' and serves ' + old.serves if old.serves else ''}")
         write_mark(conn, old, replace(old.mark, role="spare", reserved_for=""))
         return
     report(f"{old.address} was given, and is not marked as the site's any more")
