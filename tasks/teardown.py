@@ -123,13 +123,16 @@ def empty_cluster(site: Site, homes: Homes, surveyed: Surveyed) -> None:
     """Stop what users started and uninstall the releases, so that the cloud's load balancers and volumes go with them.
 
     Safe to repeat. What does not go in time is told, and left to the cloud's side: the cluster is deleted next.
+
+    Raises:
+        RefusedError: another run has taken the site over.
     """
     if surveyed.place is None:
         return
     with stage("releases") as report:
+        still_holding(site)
         try:
             with inside(site, surveyed.place, report) as there:
-                still_holding(site)
                 _empty(site, homes, surveyed.inside, there, report)
         except MagnumhubError as error:
             report.remark(f"goes on without Kubernetes: {error.message}")
