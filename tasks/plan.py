@@ -200,6 +200,7 @@ def _compared(site: Site, facts: CloudFacts, inside: _Inside | None, moves: Move
                 record.release,
                 record.values,
                 wanted_version=archives[part].version,
+                wanted_app=archives[part].app_version or "",
                 wanted_values=getattr(values, part),
                 secrets=values.secrets,
             )

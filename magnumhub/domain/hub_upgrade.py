@@ -31,7 +31,7 @@ def refused_downgrade(old_app_version: str, new_app_version: str) -> str:
     ends with "Found database schema version X != Y".
     Source: check_db_revision in jupyterhub/orm.py and upgrade_if_needed in jupyterhub/dbutil.py.
     """
-    if _major(new_app_version) >= _major(old_app_version):
+    if not _major(new_app_version) or _major(new_app_version) >= _major(old_app_version):
         return ""
     return (
         f"hub {new_app_version} does not start on the database of hub {old_app_version}, whose schema is newer; only a"

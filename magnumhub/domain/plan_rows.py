@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from magnumhub.domain.facts import AddressFacts, CloudFacts, ClusterFacts
 from magnumhub.domain.findings import Finding
+from magnumhub.domain.hub_upgrade import refused_downgrade
 from magnumhub.domain.needs import address_of, our_clusters, roles_wanted
 from magnumhub.domain.plan import UNSETTLED, Change, Plan, PlanAction
 from magnumhub.domain.results import Part, Release
@@ -29,13 +30,15 @@ _IMAGE = "singleuser.image."
 class ReleaseFacts:
     """A release as it is installed, beside what it would become.
 
-    changes: how its values would change. digest: of what is installed.
+    changes: how its values would change. digest: of what is installed. wanted_app: the version of what the wanted chart
+    installs; empty: unknown.
     """
 
     installed: Release
     wanted_version: str
     changes: tuple[str, ...]
     digest: str
+    wanted_app: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ def release_facts(
     values: Mapping[str, Any],
     *,
     wanted_version: str,
+    wanted_app: str,
     wanted_values: Mapping[str, Any],
     secrets: Sequence[str],
 ) -> ReleaseFacts:
@@ -75,7 +79,8 @@ def release_facts(
         secrets: what must not show.
     """
     changes = value_changes(values, wanted_values, secrets=secrets)
-    return ReleaseFacts(installed, wanted_version, changes, content_digest(installed.version, values))
+    digest = content_digest(installed.version, values)
+    return ReleaseFacts(installed, wanted_version, changes, digest, wanted_app)
 
 
 def unjudged(installed: Release) -> ReleaseFacts:
@@ -113,7 +118,7 @@ def plan_changes(
         _cluster(site, magnum_cluster, template, template_reason),
         *_nodes(magnum_cluster, inside),
         _storage(site, inside),
-        *(_release(part, getattr(site, part).chart, inside) for part in RELEASES),
+        *(_release(part, site, inside) for part in RELEASES),
     ]
     return Plan(site=site.name, changes=(*blocked, *rows))
 
@@ -187,8 +192,9 @@ def _storage(site: Site, inside: SiteInside | None) -> Change:
     return Change(resource="storage", action="create", reason=reason)
 
 
-def _release(part: Part, chart: ChartSpec, inside: SiteInside | None) -> Change:
+def _release(part: Part, site: Site, inside: SiteInside | None) -> Change:
     resource, restarts = f"release {RELEASES[part]}", _RESTARTS[part]
+    chart: ChartSpec = getattr(site, part).chart
     if inside is None:
         reason = "what is installed could not be looked at"
         return Change(resource=resource, action="create", reason=reason, basis=UNSETTLED)
@@ -196,6 +202,9 @@ def _release(part: Part, chart: ChartSpec, inside: SiteInside | None) -> Change:
     if found is None:
         return Change(resource=resource, action="create", reason=f"chart {chart.version}")
     installed = found.installed
+    has_database = part == "jupyterhub" and isinstance(site.storage, DynamicStorage)
+    if has_database and (refused := refused_downgrade(installed.app_version, found.wanted_app)):
+        return Change(resource=resource, action="blocked", reason=refused)
     if installed.status != "deployed":
         reason = f"it is {installed.status}"
         return Change(

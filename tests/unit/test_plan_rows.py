@@ -139,6 +139,25 @@ def test_other_values_of_the_same_chart() -> None:
     assert "new notebook servers have the new image" in change.users_notice
 
 
+@pytest.mark.parametrize(
+    ("has", "wanted_app", "action"),
+    [
+        ("5.5.0", "4.1.6", "blocked"),
+        ("5.5.0", "5.2.1", "change"),
+        ("4.1.6", "5.5.0", "change"),
+        ("5.5.0", "", "change"),
+    ],
+)
+def test_an_older_hub_is_not_put_on_a_newer_database(has: str, wanted_app: str, action: str) -> None:
+    installed = release("jupyterhub", "4.4.0").model_copy(update={"app_version": has})
+    hub = replace(HUB, installed=installed, wanted_version="4.3.0", wanted_app=wanted_app)
+    plan = planned(UP, inside=replace(ALL_THERE, releases={"jupyterhub": hub, "dask_gateway": GATEWAY}))
+    row = plan.row("release jupyterhub")
+    assert row is not None
+    assert row.action == action
+    assert ("does not start on the database of hub 5.5.0" in row.reason) == (action == "blocked")
+
+
 def test_a_release_that_a_crash_left_behind() -> None:
     left = release("jupyterhub", "4.4.0", status="pending-install")
     (change,) = [c for c in planned(UP, inside=hub(installed=left)).changes if c.action == "change"]
