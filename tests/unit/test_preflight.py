@@ -395,6 +395,25 @@ def test_a_template_that_does_not_say_its_kubernetes() -> None:
     assert [(f.level, f.category.value) for f in findings] == [("Unknown", "compatibility")] * 2
 
 
+@pytest.mark.parametrize(
+    ("of_the_template", "of_the_cluster", "refused"),
+    [("1.31.1", "1.26.4", True), ("1.26.4", "1.31.1", False), ("1.26.4", None, True)],
+)
+def test_a_chart_that_needs_a_newer_kubernetes_is_refused(
+    of_the_template: str, of_the_cluster: str | None, refused: bool
+) -> None:
+    """A cluster may have been upgraded since: once it is there, its own version counts."""
+    findings = judged(
+        {"jupyterhub.chart.version": "4.4.0", "dask_gateway.chart.version": "2024.1.0"},
+        templates=(TEMPLATE.model_copy(update={"kubernetes_version": of_the_template}),),
+        magnum_clusters=(OURS,),
+        kubernetes_version=of_the_cluster,
+    )
+
+    told = [finding.summary for finding in findings if finding.level == "Unhealthy"]
+    assert ["runs on Kubernetes 1.28" in line for line in told] == [True] * refused, told
+
+
 def test_the_runbooks_own_configuration() -> None:
     findings = judged(
         {
@@ -524,3 +543,26 @@ def test_what_a_new_site_takes(template: Template, expected: dict[str, int]) -> 
 )
 def test_room_for_workers(flavor: Flavor, workers: int, nodes: int) -> None:
     assert room(site(), flavor) == Room(workers=workers, nodes=nodes)
+
+
+@pytest.mark.parametrize(
+    ("node_count", "status", "grows"),
+    [(2, "CREATE_COMPLETE", 0), (5, "CREATE_COMPLETE", 3), (5, "UPDATE_FAILED", 3), (5, "CREATE_IN_PROGRESS", 0)],
+)
+def test_what_more_nodes_take(node_count: int, status: str, grows: int) -> None:
+    facts = FACTS.model_copy(update={"magnum_clusters": (OURS.model_copy(update={"status": status}),)})
+    taken = {"instances": 1, "volumes": 1, "gigabytes": 20, "cores": 8, "ram_mib": 16384}
+
+    needed = needs(site({"cluster.node_count": node_count}), facts, TEMPLATE)
+
+    assert needed == {"floating_ips": 2} | {name: number * grows for name, number in taken.items() if grows}
+
+
+def test_a_quota_that_has_no_room_for_more_nodes_refuses() -> None:
+    (finding,) = judged(
+        {"cluster.node_count": 5},
+        magnum_clusters=(OURS,),
+        quotas=FACTS.quotas | {"instances": Quota(used=8, limit=10)},
+    )
+    assert (finding.level, finding.category.value) == ("Unhealthy", "quota")
+    assert "3 instances are needed, 2 are free" in finding.summary
