@@ -14,7 +14,8 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.flow_runs import suspend_flow_run
-from prefect.input import RunInput
+from prefect.input import RunInput, keyset_from_paused_state
+from prefect.states import Suspended
 from pydantic import Field
 
 from magnumhub.domain.approval import question
@@ -52,10 +53,12 @@ def last_answer() -> IngressAnswer | None:
         pydantic.ValidationError: what was sent is not an answer, as when the run was resumed by force.
     """
     run = _own_run()
-    if asked := _questions(run):
-        # Prefect lets each key suspend once, and hands out what was answered when it comes again.
-        return suspend_flow_run(wait_for_input=IngressAnswer, key=_key(run, asked))
-    return None
+    if not (asked := _questions(run)):
+        return None
+    # Not by suspending once more with the same key, as Prefect would have it: the run's log would tell of it.
+    answer = IngressAnswer.load(keyset_from_paused_state(Suspended(pause_key=_key(run, asked))))
+    assert isinstance(answer, IngressAnswer)  # in a flow that is not async it is no coroutine
+    return answer
 
 
 def tell_waiting(site: Site, waiting: WaitingError) -> None:
