@@ -74,8 +74,11 @@ def resize(
             report(f"asking Magnum for {node_count} nodes instead of {seen['node_count']}")
             lost = _ask(conn, seen, node_count, nodes_to_remove)
             continue
-        if before is not None and rules.judge(seen.get("status")) == "ready":
-            _give_up_unseen(elapsed_s - asked_s, seen, lost)
+        is_at_rest = rules.judge(seen.get("status")) == "ready"
+        if before is not None and is_at_rest and elapsed_s - asked_s > _BEGINS_WITHIN_S:
+            if seen["node_count"] != node_count or seen["status"] == "UPDATE_FAILED":
+                raise lost or _not_begun(seen)
+            return clusters.result(magnum, seen, "changed")  # begun and ended within one second of Magnum's clock
         if word != said:
             report(f"{magnum_cluster.name}: {word}, after {elapsed_s:.0f} s")
             said = word
@@ -108,13 +111,9 @@ def _ask(
     return None
 
 
-def _give_up_unseen(waited_s: float, seen: dict[str, Any], lost: TransientError | None) -> None:
-    if waited_s < _BEGINS_WITHIN_S:
-        return
-    if lost is not None:
-        raise lost
-    raise TransientError(
-        f"Magnum took the request to resize cluster {seen['name']} and has not begun after {waited_s:.0f} s;"
+def _not_begun(seen: dict[str, Any]) -> TransientError:
+    return TransientError(
+        f"Magnum took the request to resize cluster {seen['name']} and has not begun after {_BEGINS_WITHIN_S:.0f} s;"
         f" the cluster is {seen['status']}",
         "Magnum is busy, or refuses it in this state without telling: run again, then ask the cloud's support",
     )
