@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from magnumhub.domain.approval import not_accepted, refusal
 from magnumhub.domain.errors import WaitingError
-from magnumhub.domain.results import Addresses, FloatingIP
+from magnumhub.domain.results import Addresses, FloatingIP, Report
 from magnumhub.domain.spec import Site
 from tasks.approval import can_suspend, last_answer, suspend, tell_waiting
 from tasks.network import by_role, forget_asked, mark_asked, request_ingress
@@ -56,20 +56,23 @@ def await_ingress(site: Site, addresses: Addresses | Mapping[str, FloatingIP]) -
     """
     if site.network.ingress.approval == "open":
         return
-    with asking(site), stage("ingress"):
-        again = _heed_answer(site, addresses) if can_suspend() else ""
+    with asking(site), stage("ingress") as report:
+        again = _heed_answer(site, addresses, report.remark) if can_suspend() else ""
         if waiting := request_ingress(site, addresses, again=again):
             raise waiting
 
 
-def _heed_answer(site: Site, addresses: Addresses | Mapping[str, FloatingIP]) -> str:
+def _heed_answer(site: Site, addresses: Addresses | Mapping[str, FloatingIP], report: Report) -> str:
     """Go on from the last answer, where there is one; returns why it has to be given again."""
     try:
         answer = last_answer()
     except ValidationError as error:
         return not_accepted(error.errors())
-    if answer is not None and not answer.granted:
+    if answer is None:
+        return ""
+    if not answer.granted:
         forget_asked(site)  # whoever starts the flow again is asked again
         reserved = {role: ip.address for role, ip in by_role(addresses).items()}
         raise refusal(site.name, reserved, answer.remark)
+    report(f"the firewall is said to be open{f' ({answer.remark})' if answer.remark else ''}")
     return ""
