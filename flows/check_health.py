@@ -28,6 +28,7 @@ from tasks.find import find_site, within_reach
 from tasks.history import recall
 from tasks.kubernetes import holding_if_reached
 from tasks.notify import announce
+from tasks.overrides import wanted_site
 from tasks.progress import hiding
 from tasks.report import publish, publish_skipped
 from tasks.secrets import secrets_of
@@ -53,6 +54,7 @@ def check_health(site: SiteName) -> Health | State[Health]:
         found = find_site(spec)
         kubernetes = check_kubernetes(spec, found)
         place = within_reach(found, kubernetes)
+        spec = wanted_site(spec, place)  # what redeploys asked for is what is checked
         secrets = secrets_of(spec, place)
         with hiding(secrets), holding_if_reached(spec, place):
             where = find_endpoints(spec, place, before)

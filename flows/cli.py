@@ -165,7 +165,10 @@ def _provision(options: argparse.Namespace) -> int:
 
 
 def _redeploy(options: argparse.Namespace) -> int:
+    from magnumhub.openstack.moves import refuse_pinned
+
     site = _load(options.site)
+    refuse_pinned(site, {"jupyterhub": options.hub_floating_ip, "dask_gateway": options.dask_floating_ip})
     with _running(options):
         from flows.redeploy import redeploy
         from tasks.sites import SiteName

@@ -17,7 +17,7 @@ from tasks.charts import check_values
 from tasks.cluster import start_cluster, wait_for_cluster
 from tasks.kubernetes import holding_site, wait_for_kubernetes
 from tasks.network import reserve_addresses, settle_addresses
-from tasks.plan import ground_to_act, make_plan
+from tasks.plan import ground_to_act, make_plan, tell
 from tasks.progress import recording
 from tasks.sites import SiteName
 
@@ -39,6 +39,7 @@ def provision(site: SiteName, replace_failed: bool = False) -> Deployment | Stat
         prepared = make_plan(spec, replace_failed=replace_failed)
         spec, plan, ground = prepared.site, prepared.plan, ground_to_act(prepared)
         check_values(spec, ground)
+        tell(plan)
         addresses = reserve_addresses(spec, ground, plan)
         magnum_cluster = start_cluster(spec, ground, plan, replace_failed=replace_failed)
         addresses = settle_addresses(spec, addresses)

@@ -26,7 +26,7 @@ from tasks.kubernetes import holding_site, wait_for_kubernetes
 from tasks.moves import OldAddresses, commit_moves, reserve_moves
 from tasks.network import reserve_addresses
 from tasks.overrides import remember_overrides
-from tasks.plan import ground_to_act, make_plan, refuse_nothing_there
+from tasks.plan import ground_to_act, make_plan, refuse_nothing_there, tell
 from tasks.progress import recording
 from tasks.sites import SiteName
 
@@ -86,6 +86,7 @@ def redeploy(
         spec, plan, ground = prepared.site, prepared.plan, ground_to_act(prepared)
         refuse_nothing_there(spec, plan)
         check_values(spec, ground)
+        tell(plan)
         addresses = reserve_addresses(spec, ground, plan)
         moves = reserve_moves(spec, wishes, plan)
         await_ingress(spec, {move.part: move.new for move in moves})

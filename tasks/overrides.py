@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import task
 
+from magnumhub.domain.errors import MagnumhubError
 from magnumhub.domain.overrides import Override, laid_over, read, written
 from magnumhub.domain.results import MagnumCluster
 from magnumhub.domain.spec import Site
@@ -42,11 +43,16 @@ def remember_overrides(site: Site, magnum_cluster: MagnumCluster, way: Way, over
 
 @task(name="what is wanted", **OBSERVE)
 def wanted_site(site: Site, place: Place | None) -> Site:
-    """The site file with what redeploys asked for over it; the file alone where the cluster cannot be looked into.
+    """The site file with what redeploys asked for over it; the file alone where that cannot be read.
 
     Safe to repeat: reads only.
     """
     if place is None:
         return site
-    with stage("site") as report, inside(site, place, report) as there:
-        return laid_over(site, read_overrides(site, there.kube))
+    with stage("wanted") as report:
+        try:
+            with inside(site, place, report) as there:
+                return laid_over(site, read_overrides(site, there.kube))
+        except MagnumhubError as error:  # the checks will say what is wrong with the cluster
+            report.remark(f"what redeploys asked for could not be read: {error.message}")
+            return site

@@ -2,47 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Sequence
 
 from prefect import task
 
-from blocks.cloud import Cloud, cloud_of
+from blocks.cloud import cloud_of
 from blocks.secrets import resolve
 from magnumhub.domain.errors import PreflightError, Problem, RefusedError
 from magnumhub.domain.facts import CloudFacts
 from magnumhub.domain.findings import Finding
 from magnumhub.domain.ground import Ground
-from magnumhub.domain.needs import address_of, our_clusters
-from magnumhub.domain.nodes import NodesSeen, nodes_row
+from magnumhub.domain.needs import our_clusters
 from magnumhub.domain.overrides import Override, laid_over, replaced
 from magnumhub.domain.plan import Plan
-from magnumhub.domain.plan_rows import Moves, ReleaseFacts, SiteInside, plan_changes, release_facts, unjudged
+from magnumhub.domain.plan_rows import Moves, plan_changes
 from magnumhub.domain.preflight import ground_of, judge_preflight, staying, template_of
-from magnumhub.domain.results import MagnumCluster, Part, Report, Result
-from magnumhub.domain.spec import DynamicStorage, Site
+from magnumhub.domain.results import Result
+from magnumhub.domain.spec import Site
 from magnumhub.domain.templates import choose_template
-from magnumhub.domain.wiring import RELEASES, Tokens, secret_refs
-from magnumhub.kube.nodes import node_loads
-from magnumhub.kube.readiness import kubernetes_version
-from magnumhub.kube.releases import Record, installed_records
-from magnumhub.kube.secrets import read_secret
-from magnumhub.kube.storage import StorageDecision, observe_storage
+from magnumhub.domain.wiring import secret_refs
 from magnumhub.openstack import clusters
 from magnumhub.openstack.moves import KEEP
 from magnumhub.openstack.readdress import look_ahead
 from magnumhub.openstack.survey import survey
 from magnumhub.remote.runner import look_at_runner
-from magnumhub.remote.session import Reached
-from tasks.charts import archives_of, by_part, chosen_charts
-from tasks.inside import look_into
-from tasks.overrides import read_overrides
+from tasks.comparison import compared, look_inside
 from tasks.policy import OBSERVE
 from tasks.progress import Stage, stage
-from tasks.values import TOKENS_SECRET, composed_values
-
-_YET_TO_COME = "(a new one)"
 
 
 class Prepared(Result):
@@ -57,18 +43,6 @@ class Prepared(Result):
     ground: Ground | None
     overrides: tuple[Override, ...] = ()
     problems: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Inside:
-    """What the cluster says; the records and the tokens are secret."""
-
-    kubernetes_version: str
-    nodes: NodesSeen
-    records: Sequence[Record]
-    overrides: tuple[Override, ...]
-    storage: StorageDecision | None
-    tokens: Mapping[str, str] = field(repr=False)
 
 
 @task(name="make plan", **OBSERVE)
@@ -98,7 +72,7 @@ def make_plan(
                 look_ahead(cloud.connection, site, moves.wishes)
             facts = survey(cloud.connection, cloud.magnum, cluster_name=site.name)
             facts = facts.model_copy(update={"runner": look_at_runner(site)})
-            inside, unseen = _look_inside(site, cloud, facts, report)
+            inside, unseen = look_inside(site, cloud, facts, report)
             magnum_cluster = staying(facts, replace_failed=replace_failed)
             fixed = clusters.fixed_differences(cloud.magnum, site) if magnum_cluster else []
         overrides = replaced(inside.overrides if inside else (), asked)
@@ -116,7 +90,7 @@ def make_plan(
             template=template,
             template_reason=_reason(wanted, facts) if template else "",
             magnum_cluster=magnum_cluster,
-            inside=None if unseen else _compared(wanted, facts, inside, moves, is_possible=not problems),
+            inside=None if unseen else compared(wanted, facts, inside, moves, is_possible=not problems),
             moves=moves,
         )
         plan = plan.model_copy(update={"changes": (*plan.changes, *fixed)})
@@ -139,6 +113,15 @@ def ground_to_act(prepared: Prepared) -> Ground:
     raise PreflightError(f"{site.name} cannot be provisioned on {site.cloud} as things are", problems)
 
 
+def tell(plan: Plan) -> None:
+    """Say what is going to be done, before any of it is."""
+    with stage("plan") as report:
+        for row in plan.changes:
+            if row.action != "keep":
+                notice = f" (users: {row.users_notice})" if row.users_notice else ""
+                report.remark(f"{row.action} {row.resource}: {row.reason}{notice}")
+
+
 def refuse_nothing_there(site: Site, plan: Plan) -> None:
     """Stop where there is nothing yet that could be redeployed.
 
@@ -148,91 +131,6 @@ def refuse_nothing_there(site: Site, plan: Plan) -> None:
     row = plan.row(f"cluster {site.name}")
     if row is not None and row.action == "create":
         raise RefusedError(f"there is no cluster {site.name} to redeploy", f"magnumhub provision {site.name} makes it")
-
-
-def _look_inside(site: Site, cloud: Cloud, facts: CloudFacts, report: Report) -> tuple[_Inside | None, str]:
-    """What the cluster says; None where there is none, or it could not be looked into: then with the reason."""
-    if not our_clusters(facts.magnum_clusters):
-        return None, ""
-    found = clusters.find(cloud.magnum, site.name)
-    if found is None:
-        return None, "the cluster is gone"
-    return look_into(site, cloud, found, partial(_inside, site, found), report)
-
-
-def _inside(site: Site, magnum_cluster: MagnumCluster, there: Reached) -> _Inside:
-    kube, namespace = there.kube, site.jupyterhub.namespace
-    return _Inside(
-        kubernetes_version=kubernetes_version(kube),
-        nodes=NodesSeen(magnum_cluster, node_loads(kube)),
-        records=installed_records(kube),
-        overrides=read_overrides(site, kube),
-        storage=observe_storage(kube, site.storage) if isinstance(site.storage, DynamicStorage) else None,
-        tokens=read_secret(kube, namespace, TOKENS_SECRET) or {},
-    )
-
-
-def _compared(site: Site, facts: CloudFacts, inside: _Inside | None, moves: Moves, *, is_possible: bool) -> SiteInside:
-    """What is installed beside what is wanted.
-
-    Args:
-        is_possible: nothing stands in the way, so that there are charts to compare with.
-    """
-    if inside is None:
-        return SiteInside()
-    ours = {part: _record(site, part, inside.records) for part in RELEASES}
-    installed = {part: record for part, record in ours.items() if record is not None}
-    storage = inside.storage or StorageDecision("use")
-    releases: dict[Part, ReleaseFacts] = {}
-    if installed and is_possible:
-        chosen = chosen_charts(
-            site,
-            {record.release.name: record.release.version for record in installed.values()},
-            facts.kubernetes_version,
-        )
-        tokens = Tokens(
-            gateway=inside.tokens.get("gateway", _YET_TO_COME), check=inside.tokens.get("check", _YET_TO_COME)
-        )
-        archives = archives_of(site, by_part(chosen))
-        values = composed_values(site, _addresses(site, facts, moves), archives, storage.name or None, tokens)
-        releases = {
-            part: release_facts(
-                record.release,
-                record.values,
-                wanted_version=archives[part].version,
-                wanted_app=archives[part].app_version or "",
-                wanted_values=getattr(values, part),
-                secrets=values.secrets,
-            )
-            for part, record in installed.items()
-        }
-    elif installed:
-        releases = {part: unjudged(record.release) for part, record in installed.items()}
-    return SiteInside(
-        storage=storage.step,
-        storage_reason=storage.reason,
-        releases=releases,
-        nodes=nodes_row(site, inside.nodes),
-    )
-
-
-def _record(site: Site, part: Part, records: Sequence[Record]) -> Record | None:
-    where = RELEASES[part], getattr(site, part).namespace
-    return next((record for record in records if (record.release.name, record.release.namespace) == where), None)
-
-
-def _addresses(site: Site, facts: CloudFacts, moves: Moves) -> dict[str, str | None]:
-    """What the Services will ask for."""
-    addresses: dict[str, str | None] = {}
-    for part in RELEASES:
-        if getattr(site.network.floating_ips, part) == "none":
-            addresses[part] = None
-            continue
-        has = address_of(site, part, facts.floating_ips)
-        wish = moves.wishes.get(part, "keep")
-        asked = (has.address if has else _YET_TO_COME) if wish == "keep" else wish
-        addresses[part] = _YET_TO_COME if asked == "fresh" else asked
-    return addresses
 
 
 def _remark(findings: Sequence[Finding], unseen: str, report: Stage) -> None:

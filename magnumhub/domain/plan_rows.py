@@ -15,7 +15,7 @@ from magnumhub.domain.results import Part, Release
 from magnumhub.domain.spec import ChartSpec, DynamicStorage, Site
 from magnumhub.domain.templates import Template
 from magnumhub.domain.value_changes import content_digest, value_changes
-from magnumhub.domain.wiring import RELEASES
+from magnumhub.domain.wiring import RELEASES, service_names
 
 OldAddresses = Literal["keep", "release"]
 
@@ -31,7 +31,7 @@ class ReleaseFacts:
     """A release as it is installed, beside what it would become.
 
     changes: how its values would change. digest: of what is installed. wanted_app: the version of what the wanted chart
-    installs; empty: unknown.
+    installs; empty: unknown. is_whole: the Service that users come by is there.
     """
 
     installed: Release
@@ -39,6 +39,7 @@ class ReleaseFacts:
     changes: tuple[str, ...]
     digest: str
     wanted_app: str = ""
+    is_whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def release_facts(
     wanted_app: str,
     wanted_values: Mapping[str, Any],
     secrets: Sequence[str],
+    is_whole: bool,
 ) -> ReleaseFacts:
     """Compare what is installed with what is wanted.
 
@@ -80,7 +82,7 @@ def release_facts(
     """
     changes = value_changes(values, wanted_values, secrets=secrets)
     digest = content_digest(installed.version, values)
-    return ReleaseFacts(installed, wanted_version, changes, digest, wanted_app)
+    return ReleaseFacts(installed, wanted_version, changes, digest, wanted_app, is_whole)
 
 
 def unjudged(installed: Release) -> ReleaseFacts:
@@ -114,7 +116,7 @@ def plan_changes(
         if f.level == "Unhealthy"
     ]
     rows = [
-        *_addresses(site, facts, template, moves),
+        *_addresses(site, facts, template, inside, moves),
         _cluster(site, magnum_cluster, template, template_reason),
         *_nodes(magnum_cluster, inside),
         _storage(site, inside),
@@ -123,7 +125,9 @@ def plan_changes(
     return Plan(site=site.name, changes=(*blocked, *rows))
 
 
-def _addresses(site: Site, facts: CloudFacts, template: Template | None, moves: Moves) -> Iterator[Change]:
+def _addresses(
+    site: Site, facts: CloudFacts, template: Template | None, inside: SiteInside | None, moves: Moves
+) -> Iterator[Change]:
     if template is not None and template.floating_ip_enabled and site.network.floating_ips.master == "auto":
         action: PlanAction = "keep" if our_clusters(facts.magnum_clusters) else "create"
         yield Change(resource="address master", action=action, reason="Magnum gives it one, which is adopted")
@@ -133,19 +137,35 @@ def _addresses(site: Site, facts: CloudFacts, template: Template | None, moves: 
         if address is not None and wish not in ("keep", address.address):
             yield _move(site, role, address, wish, moves.old_addresses)
         else:
-            yield _address(site, role, address)
+            is_auto = site.network.load_balancers == "auto"
+            serves = is_auto and inside is not None and role in inside.releases
+            yield _address(site, role, address, serves=serves)
 
 
-def _address(site: Site, role: str, address: AddressFacts | None) -> Change:
+def _address(site: Site, role: str, address: AddressFacts | None, *, serves: bool) -> Change:
     resource, wanted = f"address {role}", getattr(site.network.floating_ips, role)
     if address is None:
         notice = "waits for the firewall's approval" if site.network.ingress.approval == "ask" else ""
         new = f"a new one of {site.network.external_network}" if wanted == "auto" else wanted
         return Change(resource=resource, action="create", reason=new, users_notice=notice)
     if (address.site, address.role) == (site.name, role):
+        if serves and _is_astray(site, role, address):
+            there = f"serves {address.serves}" if address.serves else "serves nothing"
+            reason = f"{address.address} {there}: it is put on its load balancer again"
+            notice = "who uses the address that is there now needs this one"
+            return Change(resource=resource, action="change", reason=reason, users_notice=notice, basis=address.address)
         return Change(resource=resource, action="keep", reason=f"{address.address} carries the site's mark")
     reason = f"{address.address} is marked as the site's"
     return Change(resource=resource, action="change", reason=reason, basis=address.address)
+
+
+def _is_astray(site: Site, role: str, address: AddressFacts) -> bool:
+    """Whether an address of an installed release is not on its load balancer: a redeploy was stopped half-way."""
+    balancer, service = "load balancer ", service_names(site)[role]
+    if address.serves is None:
+        return True
+    ours = f"_{service.namespace}_{service.name}"
+    return address.serves.startswith(balancer) and not address.serves.endswith(ours)
 
 
 def _move(site: Site, role: str, address: AddressFacts, wish: str, old_addresses: OldAddresses) -> Change:
@@ -220,6 +240,8 @@ def _release(part: Part, site: Site, inside: SiteInside | None) -> Change:
         why.append(f"chart {installed.version} becomes {found.wanted_version}")
     if found.changes:
         why.append("1 value differs" if len(found.changes) == 1 else f"{len(found.changes)} values differ")
+    if not found.is_whole:
+        why.append("its Service is gone")
     if not why:
         reason = f"chart {installed.version}, revision {installed.revision}"
         return Change(resource=resource, action="keep", reason=reason, basis=found.digest)

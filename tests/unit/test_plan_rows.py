@@ -27,11 +27,15 @@ NOTHING = CloudFacts(
 UP = NOTHING.model_copy(
     update={
         "floating_ips": tuple(
-            AddressFacts(id=role, address=address, site="iris-cam", role=role)
-            for role, address in (
-                ("master", "192.0.2.1"),
-                ("jupyterhub", "192.0.2.2"),
-                ("dask_gateway", "128.232.227.222"),
+            AddressFacts(id=role, address=address, site="iris-cam", role=role, serves=serves)
+            for role, address, serves in (
+                ("master", "192.0.2.1", "server iris-cam-abcdefghijkl-master-0"),
+                ("jupyterhub", "192.0.2.2", "load balancer kube_service_c-1_jhub_proxy-public"),
+                (
+                    "dask_gateway",
+                    "128.232.227.222",
+                    "load balancer kube_service_c-1_dask-gateway_traefik-dask-gateway",
+                ),
             )
         ),
         "magnum_clusters": (
@@ -226,3 +230,28 @@ def test_the_address_that_magnum_gives_a_master(facts: CloudFacts, action: str) 
 
     assert plan.changes[0].resource == "address master"
     assert (plan.changes[0].action, plan.changes[0].reason) == (action, "Magnum gives it one, which is adopted")
+
+
+def test_a_service_that_was_deleted_is_made_again() -> None:
+    (change,) = [change for change in planned(UP, inside=hub(is_whole=False)).changes if change.action == "change"]
+
+    assert (change.resource, change.reason) == ("release jupyterhub", "its Service is gone")
+
+
+@pytest.mark.parametrize(
+    ("serves", "there"),
+    [
+        (None, "serves nothing"),
+        ("load balancer kube_service_c-1_dask-gateway_traefik-dask-gateway", "serves load balancer kube_service_c-1"),
+    ],
+)
+def test_an_address_that_a_killed_redeploy_left_elsewhere_is_put_back(serves: str | None, there: str) -> None:
+    left = UP.model_copy(update={"floating_ips": tuple(_serving(ip, serves) for ip in UP.floating_ips or ())})
+    (change,) = [change for change in planned(left, inside=ALL_THERE).changes if change.action == "change"]
+
+    assert change.resource == "address jupyterhub"
+    assert change.reason.startswith(f"192.0.2.2 {there}")
+
+
+def _serving(ip: AddressFacts, serves: str | None) -> AddressFacts:
+    return ip.model_copy(update={"serves": serves}) if ip.role == "jupyterhub" else ip
