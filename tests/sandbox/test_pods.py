@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +13,9 @@ import pytest
 from kubernetes.client.rest import ApiException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sandbox import addresses
-from tests.sandbox.conftest import ROOT, wait_until
+from tests.sandbox.conftest import wait_until
 from tests.sandbox.kube_rig import Rig
+from tests.sandbox.node_rig import NodeProcess, rig_with_real_nodes
 
 NAMESPACE = "default"
 
@@ -45,8 +42,8 @@ class RefuseStatus:
 class Node:
     """A rig's node with an image `tiny:1`, which is nothing but Python."""
 
-    def __init__(self, rig: Rig, images: Path, nodes: Path, process: subprocess.Popen[bytes]) -> None:
-        self.rig, self.images, self._nodes, self._process = rig, images, nodes, process
+    def __init__(self, rig: Rig, images: Path, nodes: NodeProcess) -> None:
+        self.rig, self.images, self._nodes = rig, images, nodes
 
     def names(self) -> set[str]:
         """Of the nodes that are ready."""
@@ -57,9 +54,11 @@ class Node:
 
     def change(self, **addresses: str | None) -> None:
         """Add nodes, or take away those without an address."""
-        nodes = json.loads(self._nodes.read_text()) | {name.replace("_", "-"): ip for name, ip in addresses.items()}
-        self._nodes.write_text(json.dumps({name: ip for name, ip in nodes.items() if ip}))
-        self._process.send_signal(signal.SIGHUP)
+        nodes = json.loads(self._nodes.nodes.read_text()) | {
+            name.replace("_", "-"): ip for name, ip in addresses.items()
+        }
+        self._nodes.nodes.write_text(json.dumps({name: address for name, address in nodes.items() if address}))
+        self._nodes.process.send_signal(signal.SIGHUP)
 
     def create(self, name: str, script: str, kind: str = "sh", **spec: Any) -> None:
         """A pod with one container that runs a script; `container` in `spec` is laid over that container's."""
@@ -99,28 +98,9 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     images = folder / "images"
     images.mkdir()
     (images / "tiny-1.txt").write_text("# nothing but Python\n")
-    plan, lock = addresses.claim()
-    rig = Rig(folder, service_cidr=plan.services(0), wrap=RefuseStatus, default_storage_class=True)
-    user = rig.cluster.kubeconfig(rig.server, "system:node:node-0", ["system:nodes", "system:masters"])
-    (folder / "node.kubeconfig").write_text(user)
-    program = [sys.executable, "-m", "sandbox.node", f"--kubeconfig={folder}/node.kubeconfig"]
-    nodes = {f"node-{number}": f"127.{plan.octet}.8.1{number + 1}" for number in (0, 1)}
-    (folder / "nodes.json").write_text(json.dumps(nodes))
-    program += [f"--nodes={folder}/nodes.json", f"--source={nodes['node-0']}"]
-    program += ["--cpu=8", "--memory-gib=8", f"--pod-cidr={plan.pods(0)}", f"--service-cidr={plan.services(0)}"]
-    program += [f"--dir={folder}/node", f"--images={images}"]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
-    with (folder / "node.log").open("w") as log:
-        running = subprocess.Popen(program, cwd=ROOT, env=environment, stderr=log)
-    try:
-        yield Node(rig, images, folder / "nodes.json", running)
-        # Nothing went wrong that only the log tells.
-        assert "Traceback" not in (folder / "node.log").read_text()
-    finally:
-        running.terminate()
-        running.wait(10)
-        rig.close()
-        lock.close()
+    environment = {"XDG_CACHE_HOME": str(folder / "cache")}
+    with rig_with_real_nodes(folder, image_folder=images, environment=environment, wrap=RefuseStatus) as (rig, nodes):
+        yield Node(rig, images, nodes)
 
 
 def test_the_nodes_are_ready_with_their_room(node: Node) -> None:
