@@ -39,19 +39,26 @@ class Running:
 
 
 class _Volumes:
-    """Cinder as the cluster's storage driver uses it."""
+    """Cinder as the cluster's storage driver uses it.
+
+    Each is attached to a node at once: it is made because a pod waits for it. Which cluster it belongs to its metadata
+    do not tell: Magnum starts every cluster's driver with the same word for it.
+    Source: magnum, enable-cinder-csi.sh, CLUSTER_NAME.
+    """
 
     def __init__(self, cloud: Cloud, cluster: Resource) -> None:
         self._cloud = cloud
         self._cluster = cluster
 
     async def create(self, name: str, size_gib: int, parameters: dict[str, str]) -> str:
+        nodes = self._cloud.store.list("server", _cluster_id=self._cluster["id"], _role="node")
         volume = cinder.create_volume(
             self._cloud,
             name=name,
             size_gib=size_gib,
             project_id=self._cluster["project_id"],
-            metadata=parameters | {"cinder.csi.openstack.org/cluster": self._cluster["id"]},
+            metadata=parameters | {"cinder.csi.openstack.org/cluster": "kubernetes"},
+            _attached_to=nodes[0]["id"] if nodes else None,
         )
         return str(volume["id"])
 

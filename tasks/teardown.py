@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from prefect import task
 
 from blocks.cloud import cloud_of
 from magnumhub.domain.errors import MagnumhubError, RefusedError
-from magnumhub.domain.holdings import ClaimedVolume, Holdings, Inside, with_claimed
+from magnumhub.domain.holdings import Holdings, Inside, with_claimed
 from magnumhub.domain.plan import Plan
 from magnumhub.domain.results import Report, Result
 from magnumhub.domain.spec import Site
@@ -105,17 +105,24 @@ def settle_volumes(site: Site, homes: Homes, surveyed: Surveyed) -> None:
     Raises:
         MagnumhubError: a volume could not be made to stay; nothing was uninstalled.
     """
-    if surveyed.place is None or not surveyed.inside.volumes:
+    holdings, volumes = surveyed.holdings, surveyed.inside.volumes
+    if not (holdings.volumes or volumes):
         return
     with stage("volumes settled") as report:
-        made = [volume for volume in surveyed.inside.volumes if volume.made_for_claim]
-        with inside(site, surveyed.place, report) as there:
+        if surveyed.place is not None and volumes:
             still_holding(site)
-            if homes == "keep":
-                kube_removal.set_reclaim_policy(there.kube, surveyed.inside.volumes, "Retain")
-            else:
-                kube_removal.set_reclaim_policy(there.kube, made, "Delete")
-        _mark_volumes(site, surveyed.place.magnum_cluster.uuid, made, report)
+            with inside(site, surveyed.place, report) as there:
+                if homes == "keep":
+                    kube_removal.set_reclaim_policy(there.kube, volumes, "Retain")
+                else:
+                    made = [volume for volume in volumes if volume.made_for_claim]
+                    kube_removal.set_reclaim_policy(there.kube, made, "Delete")
+        try:
+            with cloud_of(site) as cloud:
+                report.action = removal.mark_volumes(cloud.connection, site.name, holdings.volumes)
+        except RefusedError as error:
+            # They stay or go all the same; but a later run will not know those that stay.
+            report.remark(error.message)
 
 
 @task(name="empty cluster", **OBSERVE)
@@ -236,18 +243,6 @@ def _look_inside(site: Site, report: Report) -> tuple[Place | None, Inside]:
             return place, kube_removal.observe_inside(there.kube, site)
     except MagnumhubError as error:
         return None, Inside(unseen=error.message)
-
-
-def _mark_volumes(site: Site, uuid: str, volumes: Sequence[ClaimedVolume], report: Stage) -> None:
-    with cloud_of(site) as cloud:
-        if not cloud.connection.has_service("block-storage"):
-            return
-        try:
-            cinders = [volume for volume in volumes if volume.in_cinder]
-            report.action = removal.mark_volumes(cloud.connection, site.name, uuid, cinders)
-        except RefusedError as error:
-            # They stay or go all the same; but a later run will not know those that stay.
-            report.remark(error.message)
 
 
 def _empty(site: Site, homes: Homes, seen: Inside, there: Reached, report: Stage) -> None:

@@ -102,9 +102,8 @@ def with_claimed(holdings: Holdings, inside: Inside, cluster_uuid: str) -> Holdi
     """The holdings with the volumes of Cinder that only Kubernetes knows as the site's, as long as it is there."""
     if not holdings.has_cinder:
         return holdings
-    known = {volume.id for volume in holdings.volumes}
-    claimed = [
-        OwnVolume(
+    claimed = {
+        volume.handle: OwnVolume(
             id=volume.handle,
             name=volume.name,
             of=f"{volume.of} ({volume.claim})",
@@ -113,9 +112,10 @@ def with_claimed(holdings: Holdings, inside: Inside, cluster_uuid: str) -> Holdi
             cluster_uuid=cluster_uuid,
         )
         for volume in inside.volumes
-        if volume.in_cinder and volume.made_for_claim and volume.handle not in known
-    ]
-    return holdings.model_copy(update={"volumes": (*holdings.volumes, *claimed)})
+        if volume.in_cinder and volume.made_for_claim
+    }
+    others = [volume for volume in holdings.volumes if volume.id not in claimed]
+    return holdings.model_copy(update={"volumes": (*others, *claimed.values())})
 
 
 def is_balancer_of(name: str, uuids: Iterable[str]) -> bool:

@@ -178,11 +178,11 @@ def _clusters(site: Site, homes: Homes, holdings: Holdings, inside: Inside) -> C
     if homes == "keep" and _may_have_homes(site, holdings):
         why = (
             f"{told}; homes are to be kept, and it cannot be looked into to find them and to set their volumes to"
-            f" Retain: {inside.unseen}. Mend that, or take it down with homes=delete: volumes that Cinder does not"
-            " know as this cluster's stay in the project then, and nothing says whose they are"
+            f" Retain: {inside.unseen}. Mend that, or take it down with homes=delete: volumes that are on none of its"
+            " servers stay in the project then, and nothing says whose they are"
         )
         return Change(resource=resource, action="blocked", reason=why)
-    nothing = "nothing was ever installed on it" if homes == "keep" else "it goes on without Kubernetes"
+    nothing = "nothing was ever installed on it" if homes == "keep" else "volumes that are on none of its servers stay"
     return Change(
         resource=resource, action="delete", reason=f"{told}; {nothing}; not seen: {inside.unseen}", basis=basis
     )

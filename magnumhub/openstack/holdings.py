@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
 from magnumclient.v1.client import Client as MagnumClient
@@ -23,9 +23,12 @@ from magnumhub.openstack.survey import clusters_named
 SITE, CLUSTER, OF = (f"magnumhub_{key}" for key in ("site", "cluster", "of"))
 """The keys of our mark in a volume's metadata: whose it is, where it was made, and for which claim of whom."""
 
-_MADE_IN = "cinder.csi.openstack.org/cluster"
-"""What the CSI driver writes into a volume's metadata. Source: cloud-provider-openstack, pkg/csi/cinder. It is the uuid
-only where whoever set the driver up said so; elsewhere it is a word like "kubernetes", which tells nothing."""
+_MADE_IN, _CLAIM = "cinder.csi.openstack.org/cluster", "csi.storage.k8s.io/pvc/name"
+"""What the CSI driver writes into the metadata of each volume: its cluster and its claim. The cluster's uuid is there
+only where whoever set the driver up said so; Magnum's Heat driver has every cluster say "kubernetes".
+
+Source: cloud-provider-openstack, pkg/csi/cinder; magnum, enable-cinder-csi.sh.
+"""
 
 T = TypeVar("T")
 
@@ -52,6 +55,7 @@ def observe_holdings(conn: Connection, magnum: MagnumClient, site: str, *, known
     uuids = {cluster.uuid for cluster in ours} | set(known.uuids)
     uuids |= {uuid for ip in seen if ip.mark and ip.mark.site == site for uuid in clusters_of(ip.tags)}
     uuids |= {volume.metadata[CLUSTER] for volume in volumes if _is_marked(volume, site)}
+    servers = _seen("servers", lambda: _servers(conn, named, ours, known), unseen)
     octavia = conn.has_service("load-balancer")
     return Holdings(
         magnum_clusters=ours,
@@ -59,9 +63,9 @@ def observe_holdings(conn: Connection, magnum: MagnumClient, site: str, *, known
         addresses=_addresses(seen, site, uuids, known),
         balancers=_seen("load balancers", lambda: _balancers(conn, uuids), unseen) if octavia else (),
         ports=() if octavia else _seen("ports", lambda: _ports(conn, uuids), unseen),
-        volumes=_volumes(volumes, site, uuids, known),
+        volumes=_volumes(volumes, site, uuids, servers, known),
         has_cinder=_has_cinder(conn),
-        servers=_seen("servers", lambda: _servers(conn, named, ours, known), unseen),
+        servers=servers,
         unseen=unseen,
     )
 
@@ -129,21 +133,27 @@ def _is_marked(volume: Any, site: str) -> bool:
     return volume.metadata.get(SITE) == site and CLUSTER in volume.metadata
 
 
-def _volumes(volumes: Iterable[Any], site: str, uuids: Iterable[str], known: Holdings) -> tuple[OwnVolume, ...]:
-    before = {volume.id: volume for volume in known.volumes}
+def _volumes(
+    volumes: Iterable[Any], site: str, uuids: Collection[str], servers: Iterable[Named], known: Holdings
+) -> tuple[OwnVolume, ...]:
+    """Those with our mark, those that the storage driver made for one of its clusters or has on one of its servers, and
+    those that were known before."""
+    ours, before = {server.id for server in servers}, {volume.id: volume for volume in known.volumes}
     found = []
     for volume in volumes:
         told, earlier = volume.metadata, before.get(volume.id)
-        if not (_is_marked(volume, site) or told.get(_MADE_IN) in uuids or earlier):
+        on_ours = _MADE_IN in told and any(at["server_id"] in ours for at in volume.attachments or ())
+        if not (_is_marked(volume, site) or told.get(_MADE_IN) in uuids or on_ours or earlier):
             continue
+        claim = f"volume of {told[_CLAIM]}" if _CLAIM in told else "whose, nothing says"
         found.append(
             OwnVolume(
                 id=volume.id,
                 name=volume.name or "",
-                of=told.get(OF) or (earlier.of if earlier else "whose, nothing says"),
+                of=told.get(OF) or (earlier.of if earlier else claim),
                 size_gib=volume.size,
                 status=volume.status or "",
-                cluster_uuid=told.get(CLUSTER) or (earlier.cluster_uuid if earlier else told[_MADE_IN]),
+                cluster_uuid=told.get(CLUSTER) or (earlier.cluster_uuid if earlier else next(iter(uuids), "")),
             )
         )
     return tuple(found)

@@ -16,7 +16,7 @@ from openstack.connection import Connection
 
 from magnumhub.domain.checks.leftovers import Balancer
 from magnumhub.domain.errors import MagnumhubError, TransientError
-from magnumhub.domain.holdings import ClaimedVolume, OwnAddress, OwnVolume
+from magnumhub.domain.holdings import OwnAddress, OwnVolume
 from magnumhub.domain.results import Action, Report
 from magnumhub.openstack import floating_ips
 from magnumhub.openstack.cloud import translated
@@ -45,8 +45,8 @@ def remember_clusters(conn: Connection, site: str, uuids: Collection[str]) -> Ac
     return action
 
 
-def mark_volumes(conn: Connection, site: str, cluster_uuid: str, volumes: Iterable[ClaimedVolume]) -> Action:
-    """Write into Cinder whose each volume is: its PersistentVolume, which says so now, goes with the cluster.
+def mark_volumes(conn: Connection, site: str, volumes: Iterable[OwnVolume]) -> Action:
+    """Write into Cinder whose each volume is: what says so now goes with the cluster.
 
     Safe to repeat: a mark that is there is left alone.
 
@@ -54,11 +54,11 @@ def mark_volumes(conn: Connection, site: str, cluster_uuid: str, volumes: Iterab
         RefusedError: Cinder does not let us.
     """
     action: Action = "kept"
-    for claimed in volumes:
-        mark = {SITE: site, CLUSTER: cluster_uuid, OF: f"{claimed.of} ({claimed.claim})"}
-        with translated(f"marking volume {claimed.handle}"):
+    for volume in volumes:
+        mark = {SITE: site, CLUSTER: volume.cluster_uuid, OF: volume.of}
+        with translated(f"marking volume {volume.id}"):
             try:
-                found = conn.block_storage.get_volume(claimed.handle)
+                found = conn.block_storage.get_volume(volume.id)
             except sdk_errors.NotFoundException:  # its PersistentVolume is about to go as well
                 continue
             if not mark.items() <= found.metadata.items():

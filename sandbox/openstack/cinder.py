@@ -7,7 +7,7 @@ from typing import Any
 from sandbox.cloud import Cloud
 from sandbox.faults import BackgroundFailureError
 from sandbox.openstack.service import Answer, ApiError, Call, Service
-from sandbox.store import Resource, matches
+from sandbox.store import Resource, matches, public
 
 _DELETE_S = 2
 QUOTAS = {"volumes": 40, "gigabytes": 2000, "snapshots": 10}
@@ -39,13 +39,22 @@ def delete_volume(cloud: Cloud, volume_id: str) -> None:
     cloud.store.delete("volume", volume_id)
 
 
+def _shown(cloud: Cloud, volume: Resource) -> Resource:
+    """With the servers that it is attached to: as long as they are there, whatever becomes of the pods on them."""
+    servers = cloud.store.list("server", id=volume.get("_attached_to"))
+    attachments = [{"server_id": server["id"], "volume_id": volume["id"]} for server in servers]
+    in_use = {"status": "in-use"} if attachments and volume["status"] == "available" else {}
+    return public(volume) | {"attachments": attachments} | in_use
+
+
 def _volumes(call: Call) -> Answer:
-    found = call.cloud.store.list("volume", project_id=call.project_id)
+    found = [_shown(call.cloud, volume) for volume in call.cloud.store.list("volume", project_id=call.project_id)]
     return {"volumes": [volume for volume in found if matches(volume, call.query)]}
 
 
 def _volume(call: Call) -> Answer:
-    return {"volume": call.cloud.store.get("volume", call.path["id"], project_id=call.project_id)}
+    volume = call.cloud.store.get("volume", call.path["id"], project_id=call.project_id)
+    return {"volume": _shown(call.cloud, volume)}
 
 
 def _create(call: Call) -> Answer:
@@ -58,7 +67,7 @@ def _create(call: Call) -> Answer:
         description=wanted.get("description"),
         metadata=wanted.get("metadata", {}),
     )
-    return 202, {"volume": volume}
+    return 202, {"volume": public(volume)}
 
 
 def _set_metadata(call: Call) -> Answer:
@@ -70,6 +79,8 @@ def _set_metadata(call: Call) -> Answer:
 
 def _delete(call: Call) -> Answer:
     volume = call.cloud.store.get("volume", call.path["id"], project_id=call.project_id)
+    if _shown(call.cloud, volume)["status"] == "in-use":
+        raise ApiError(400, "Invalid volume: Volume status must be available or error and must not be attached.")
     call.cloud.store.update("volume", volume["id"], {"status": "deleting"})
     call.cloud.in_background(_delete_later(call.cloud, volume))
     return 202, None
@@ -139,7 +150,7 @@ SERVICE = Service(
         ("GET", "/v3/volumes/detail", _volumes, (200,)),
         ("POST", "/v3/volumes", _create, (202, 400, 413)),
         ("GET", "/v3/volumes/{id}", _volume, (200, 404)),
-        ("DELETE", "/v3/volumes/{id}", _delete, (202, 404)),
+        ("DELETE", "/v3/volumes/{id}", _delete, (202, 400, 404)),
         ("POST", "/v3/volumes/{id}/metadata", _set_metadata, (200, 400, 404)),
         ("GET", "/v3/os-quota-sets/{id}", _quota_set, (200, 404)),
         ("GET", "/v3/limits", _limits, (200,)),

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from magnumhub.domain.checks.leftovers import Balancer
-from magnumhub.domain.holdings import ClaimedVolume, Holdings
+from magnumhub.domain.holdings import Holdings, OwnVolume
 from magnumhub.domain.spec_file import load_site
 from magnumhub.openstack import clusters, floating_ips, removal
 from magnumhub.openstack.cloud import connect, magnum_client
@@ -71,12 +71,12 @@ def test_what_octavia_and_cinder_do_not_delete_is_given_up_and_told(cloud: Cloud
 
 def test_volumes_are_found_by_their_mark_when_their_cluster_is_gone(cloud: Cloud) -> None:
     volume = cloud.volume()
-    home = ClaimedVolume(
-        name="pvc-1", claim="jhub/claim-ann", of="home of ann", handle=volume.id, size="2Gi", policy="Delete"
+    home = OwnVolume(
+        id=volume.id, name="pvc-1", of="home of ann (jhub/claim-ann)", size_gib=2, status="", cluster_uuid=UUID
     )
-    gone = home.model_copy(update={"handle": UUID})
+    gone = home.model_copy(update={"id": UUID})
     assert cloud.holdings().volumes == ()
-    assert [removal.mark_volumes(cloud.conn, "heat", UUID, [home, gone]) for _ in range(2)] == ["changed", "kept"]
+    assert [removal.mark_volumes(cloud.conn, "heat", [home, gone]) for _ in range(2)] == ["changed", "kept"]
     (found,) = cloud.holdings().volumes
     assert (found.id, found.of, found.cluster_uuid) == (volume.id, "home of ann (jhub/claim-ann)", UUID)
     assert cloud.holdings().uuids == (UUID,)
