@@ -204,8 +204,8 @@ def _faults(
             f"{wish} is this site's {mark.role} address, which does not move away from it",
             "choose another address, or move that part as well in the same redeploy",
         )
-    # One that is reserved for the part serves it already where a run was killed before the marks moved.
-    ours = mark is not None and (mark.role != "spare" or mark.reserved_for == part) and serves_balancer(ip)
+    # A reserved one serves already where a run was killed before the marks moved.
+    ours = mark is not None and (mark.role != "spare" or mark.reserved_for) and serves_balancer(ip)
     if ip.port_id is not None and not ours:
         yield (
             f"{wish} serves {ip.serves or 'port ' + ip.port_id}",

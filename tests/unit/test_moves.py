@@ -107,6 +107,15 @@ def test_a_swap_marks_nothing_before_it_is_done() -> None:
     )
 
 
+def test_after_a_run_that_was_killed_before_the_marks_moved_anything_may_be_asked_for() -> None:
+    a, b = replace(A, port_id=None, serves=None), replace(B, port_id=None, serves=None)
+    hub, dask = ip(4, FOR_HUB, on="hub-vip"), ip(5, replace(FOR_HUB, reserved_for="dask_gateway"), on="dask-vip")
+    decided = decide(a, b, hub, dask, hub=dask.address, dask=hub.address)
+    assert [(decision.use, decision.old) for decision in decided] == [(dask, a), (hub, b)]
+    assert [decision.mark.reserved_for for decision in decided if decision.mark] == ["jupyterhub", "dask_gateway"]
+    assert decide(a, b, hub, dask, hub=a.address, dask=b.address) == ()
+
+
 def test_an_address_may_be_taken_from_a_part_that_moves_to_another() -> None:
     hub, dask = decide(A, B, hub=B.address, dask="fresh")
     assert (hub.use, dask.use, dask.old) == (B, None, B)
@@ -125,7 +134,7 @@ def test_a_part_without_an_address_gets_one() -> None:
         (ip(9, on="p", serves="load balancer of somebody"), "serves load balancer of somebody"),
         (ip(9, SPARE, on="p", serves="server web"), "serves server web"),
         (ip(9, FOR_HUB, on="p", serves="server web"), "serves server web"),
-        (ip(9, replace(FOR_HUB, reserved_for="dask_gateway"), on="vip"), "serves load balancer vip"),
+        (ip(9, SPARE, on="vip"), "serves load balancer vip"),
         (ip(9, replace(HUB, site="iris-ox")), "belongs to site 'iris-ox' as its jupyterhub address"),
         (ip(9, Mark("iris", "master", "given"), on="p", serves="server m"), "is this site's master address"),
         (ip(9, DASK, on="dask-vip"), "is this site's dask_gateway address, which does not move away"),
