@@ -13,7 +13,6 @@ from magnumhub.domain.wiring import RELEASES, service_names
 from magnumhub.kube.hub_database import restore_database
 from magnumhub.kube.pods import wait_for_workloads
 from magnumhub.kube.releases import installed_releases
-from magnumhub.kube.secrets import read_secret
 from magnumhub.kube.service_changes import recreate_service, touch_service
 from magnumhub.kube.services import external_ip, service_ports, wait_for_external_ip
 from magnumhub.remote.helm import prepare_helm
@@ -25,7 +24,7 @@ from tasks.network import by_role
 from tasks.policy import OBSERVE
 from tasks.progress import Stage, stage
 from tasks.releases import RELEASE_LABELS, Installed
-from tasks.verify import VERIFIED_SECRET
+from tasks.verify import last_working
 
 
 class Before(Result):
@@ -45,12 +44,11 @@ def look_before(site: Site, magnum_cluster: MagnumCluster, way: Way) -> Before:
     Safe to repeat: reads only.
     """
     with stage("before") as report, reached(site, magnum_cluster, way, report) as there:
-        verified = read_secret(there.kube, site.jupyterhub.namespace, VERIFIED_SECRET) or {}
         found = {(release.name, release.namespace): release for release in installed_releases(there.kube)}
         ours = {part: found.get((name, getattr(site, part).namespace)) for part, name in RELEASES.items()}
         return Before(
             releases={part: release for part, release in ours.items() if release is not None},
-            good={part: int(verified[name]) for part, name in RELEASES.items() if name in verified},
+            good=last_working(site, there.kube),
         )
 
 

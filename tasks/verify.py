@@ -7,9 +7,9 @@ from prefect import task
 from blocks.secrets import resolve
 from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.health import Health
-from magnumhub.domain.results import Addresses, MagnumCluster, Result
+from magnumhub.domain.results import Addresses, MagnumCluster, Part, Result
 from magnumhub.domain.spec import DummyAuth, Site
-from magnumhub.domain.wiring import CHECK_USER, GATEWAY_RELEASE, HUB_RELEASE, endpoints
+from magnumhub.domain.wiring import CHECK_USER, GATEWAY_RELEASE, HUB_RELEASE, RELEASES, endpoints
 from magnumhub.kube.client import Kube
 from magnumhub.kube.secrets import read_secret, write_secret
 from magnumhub.services.users import HubAccess, Inside
@@ -22,7 +22,8 @@ from tasks.releases import Installed
 from tasks.values import TOKENS_SECRET
 
 VERIFIED_SECRET = "magnumhub-verified"  # noqa: S105  the Secret's name
-"""In the hub's namespace: which revisions were computed on and found healthy, so that the next run can be light."""
+"""In the hub's namespace: which revisions were computed on and found healthy, so that the next run can be light; and
+which were the last that users could work with, degraded ones too, to go back to."""
 
 
 class Endpoints(Result):
@@ -58,7 +59,8 @@ def verify_site(
     with stage("verify") as report, reached(site, magnum_cluster, way, report) as there:
         revisions = {HUB_RELEASE: str(hub.release.revision), GATEWAY_RELEASE: str(gateway.release.revision)}
         namespace = site.jupyterhub.namespace
-        full = read_secret(there.kube, namespace, VERIFIED_SECRET) != revisions
+        noted = read_secret(there.kube, namespace, VERIFIED_SECRET) or {}
+        full = any(noted.get(name) != revision for name, revision in revisions.items())
         report.action = "kept" if full else "skipped"
         health = verify(
             site,
@@ -71,9 +73,24 @@ def verify_site(
             inside=Inside(there.kube, magnum_cluster.labels),
             report=report,
         )
-        if full and health.level == "Healthy":  # what is not is looked at in full again, until it is
-            write_secret(there.kube, namespace, VERIFIED_SECRET, revisions, site=site.name)
+        if full and health.level in ("Healthy", "Degraded"):
+            noted |= {_works(name): revision for name, revision in revisions.items()}
+            noted |= revisions if health.level == "Healthy" else {}  # what is not is looked at in full again
+            write_secret(there.kube, namespace, VERIFIED_SECRET, noted, site=site.name)
         return health if full or health.level != "Healthy" else None
+
+
+def last_working(site: Site, kube: Kube) -> dict[Part, int]:
+    """The revisions that users could last work with, by part; nothing where that was never seen.
+
+    Safe to repeat: reads only.
+    """
+    noted = read_secret(kube, site.jupyterhub.namespace, VERIFIED_SECRET) or {}
+    return {part: int(noted[_works(name)]) for part, name in RELEASES.items() if _works(name) in noted}
+
+
+def _works(release: str) -> str:
+    return f"{release}.works"
 
 
 def hub_access(site: Site, kube: Kube) -> HubAccess:
