@@ -89,13 +89,13 @@ def losses(going: Sequence[NodeLoad]) -> str:
     """What users notice when these nodes go; empty: nothing."""
     told = []
     for node in going:
-        lost = [_count(len(node.notebooks), "running notebook"), _count(node.dask_pods, "Dask pod")]
-        if said := " and ".join(filter(None, lost)):
-            told.append(
-                f"{said} on {node.name} {'is' if said.startswith('1 ') and ' and ' not in said else 'are'} lost"
-            )
+        lost = list(filter(None, [_count(len(node.notebooks), "running notebook"), _count(node.dask_pods, "Dask pod")]))
+        if lost:
+            is_one = len(node.notebooks) + node.dask_pods == 1
+            told.append(f"{' and '.join(lost)} on {node.name} {'is' if is_one else 'are'} lost")
         if node.services:
-            told.append(f"{', '.join(node.services)} of {node.name} start again on another node")
+            starts = "starts" if len(node.services) == 1 else "start"
+            told.append(f"{', '.join(node.services)} {starts} again on another node")
     return "; ".join(told)
 
 

@@ -30,6 +30,7 @@ _DELETE_S = 45
 _SHRINK_S = 30
 _MONITOR_S = 60  # Magnum looks at the cluster's health once a minute
 
+# Not while one is under way: Heat refuses a second update of a stack.
 _RESIZABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_FAILED"}
 
 

@@ -63,11 +63,11 @@ def test_those_go_whose_end_is_noticed_least(loads: list[NodeLoad], node_count: 
         ([EMPTY], ""),
         ([BUSY], "2 running notebooks and 3 Dask pods on node-1 are lost"),
         ([DASK], "1 Dask pod on node-2 is lost"),
-        ([HUB], "hub-1, proxy-1 of node-3 start again on another node"),
+        ([NodeLoad("node-5", services=("hub-1",))], "hub-1 starts again on another node"),
+        ([HUB], "hub-1, proxy-1 start again on another node"),
         (
             [BUSY, HUB],
-            "2 running notebooks and 3 Dask pods on node-1 are lost;"
-            " hub-1, proxy-1 of node-3 start again on another node",
+            "2 running notebooks and 3 Dask pods on node-1 are lost; hub-1, proxy-1 start again on another node",
         ),
     ],
 )
