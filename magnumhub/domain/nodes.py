@@ -81,8 +81,8 @@ def needs_resize(site: Site, magnum_cluster: MagnumCluster, loads: Sequence[Node
 
 
 def is_settled(loads: Sequence[NodeLoad], node_count: int) -> bool:
-    """Whether all nodes are there and work, and none is left of those that were to go."""
-    return len(loads) == node_count and all(node.ready and not node.leaving for node in loads)
+    """Whether all nodes are there and work, and none is left of those that were to go; others are nobody's concern."""
+    return len(loads) >= node_count and all(node.ready and not node.leaving for node in loads)
 
 
 def losses(going: Sequence[NodeLoad]) -> str:

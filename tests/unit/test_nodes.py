@@ -132,6 +132,7 @@ def test_when_magnum_is_asked(wanted: int, has: int, status: str, loads: tuple[N
 
 def test_settled_is_all_there_and_none_on_its_way_out() -> None:
     assert is_settled([EMPTY, BUSY], 2)
+    assert is_settled([EMPTY, BUSY], 1)
     assert not is_settled([EMPTY], 2)
     assert not is_settled([EMPTY, BROKEN], 2)
     assert not is_settled([EMPTY, NodeLoad("node-9", leaving=True)], 2)
