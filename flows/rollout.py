@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from prefect.futures import wait
 
 from magnumhub.domain.deployment import Deployment, brought_back, stopped
-from magnumhub.domain.errors import MagnumhubError, StalePlanError
+from magnumhub.domain.errors import MagnumhubError
 from magnumhub.domain.plan import Plan
 from magnumhub.domain.results import Addresses, MagnumCluster
 from magnumhub.domain.spec import Site
@@ -50,6 +52,11 @@ def roll_out(
             deployment = _verified(site, magnum_cluster, way, wanted, hub, gateway)
         except MagnumhubError as error:
             raise _stopped(error, site, magnum_cluster, way, addresses, moves, before) from error
+        except BaseException:
+            with suppress(MagnumhubError):  # what was stopped is told, and a later run mends the rest
+                if moves:
+                    point_addresses(site, magnum_cluster, addresses)
+            raise
     if _is_to_go_back(deployment, moves, before):
         return _brought_back(deployment, site, way, addresses, moves, before)
     return deployment.model_copy(update={"outage_s": {str(part): seconds for part, seconds in outage_s.items()}})
@@ -99,9 +106,10 @@ def _stopped(
     moves: list[Move],
     before: Before,
 ) -> MagnumhubError:
-    if not moves and (not before.good or isinstance(error, StalePlanError)):
-        return error
     try:
+        changed = look_before(site, magnum_cluster, way).releases != before.releases
+        if not moves and not (changed and before.good):
+            return error
         now = _back(site, magnum_cluster, way, addresses, moves, before)
     except MagnumhubError as failure:
         return stopped(error, now=None, why_not=failure.message)
