@@ -161,11 +161,11 @@ def _address(site: Site, role: str, address: AddressFacts | None, *, serves: boo
 
 def _is_astray(site: Site, role: str, address: AddressFacts) -> bool:
     """Whether an address of an installed release is not on its load balancer: a redeploy was stopped half-way."""
-    balancer, service = "load balancer ", service_names(site)[role]
+    of_a_service, service = "load balancer kube_service_", service_names(site)[role]
     if address.serves is None:
         return True
     ours = f"_{service.namespace}_{service.name}"
-    return address.serves.startswith(balancer) and not address.serves.endswith(ours)
+    return address.serves.startswith(of_a_service) and not address.serves.endswith(ours)
 
 
 def _move(site: Site, role: str, address: AddressFacts, wish: str, old_addresses: OldAddresses) -> Change:

@@ -32,6 +32,7 @@ from magnumhub.openstack.cluster_rules import template_driver
 
 _AT_ONCE = 8
 _QUOTAS = "quotas of "
+_BALANCER = "load balancer "
 
 Look = Callable[[], Any]
 
@@ -201,20 +202,36 @@ def _flavors(conn: Connection) -> tuple[Flavor, ...]:
 
 def addresses_of(conn: Connection) -> tuple[AddressFacts, ...]:
     """Every floating IP of the project, with what it serves and what its mark says."""
+    seen = floating_ips.observe(conn)
+    names = _balancer_names(conn) if any(_balancer_id(ip.serves) for ip in seen) else {}
     return tuple(
         AddressFacts(
             id=ip.id,
             address=ip.address,
             port_id=ip.port_id,
-            serves=ip.serves,
+            serves=f"{_BALANCER}{name}" if (name := names.get(_balancer_id(ip.serves))) else ip.serves,
             status=ip.status,
             description=ip.description,
             tags=ip.tags,
             site=ip.mark.site if ip.mark else None,
             role=ip.mark.role if ip.mark else None,
         )
-        for ip in floating_ips.observe(conn)
+        for ip in seen
     )
+
+
+def _balancer_id(serves: str | None) -> str:
+    return serves.removeprefix(_BALANCER) if serves and serves.startswith(_BALANCER) else ""
+
+
+def _balancer_names(conn: Connection) -> dict[str, str]:
+    """Neutron knows the port of a load balancer by its id; the name, which Octavia has, says whose it is."""
+    try:
+        with translated("listing load balancers"):
+            found = conn.load_balancer.load_balancers(project_id=conn.current_project_id)
+            return {balancer.id: balancer.name for balancer in found}
+    except MagnumhubError:  # whoever may not list them is told ids
+        return {}
 
 
 def clusters_named(magnum: MagnumClient, name: str) -> tuple[ClusterFacts, ...]:

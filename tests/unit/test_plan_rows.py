@@ -253,5 +253,11 @@ def test_an_address_that_a_killed_redeploy_left_elsewhere_is_put_back(serves: st
     assert change.reason.startswith(f"192.0.2.2 {there}")
 
 
+def test_a_load_balancer_that_nobody_can_name_is_no_reason_to_change_anything() -> None:
+    serves = "load balancer a8eaf9d2-e3ea-4bdf-abe9-5e62497015ac"
+    there = UP.model_copy(update={"floating_ips": tuple(_serving(ip, serves) for ip in UP.floating_ips or ())})
+    assert not planned(there, inside=ALL_THERE).would_change
+
+
 def _serving(ip: AddressFacts, serves: str | None) -> AddressFacts:
     return ip.model_copy(update={"serves": serves}) if ip.role == "jupyterhub" else ip
