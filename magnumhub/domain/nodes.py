@@ -114,6 +114,9 @@ def nodes_row(site: Site, seen: NodesSeen | None) -> Change:
     if seen.magnum_cluster.status.endswith("_IN_PROGRESS"):
         reason = f"Magnum is changing the cluster ({seen.magnum_cluster.status}), which is waited for first"
         return Change(resource=RESOURCE, action="change", reason=reason, basis=UNSETTLED)
+    if seen.loads is not None and has == wanted and needs_resize(site, seen.magnum_cluster, seen.loads):
+        reason = f"an update failed before all {_count(wanted, 'node')} were there"
+        return Change(resource=RESOURCE, action="change", reason=reason, basis=basis)
     if has == wanted:
         return Change(resource=RESOURCE, action="keep", reason=_count(wanted, "node"), basis=basis)
     reason, notice = f"{_count(has, 'node')}, the site asks for {wanted}", ""

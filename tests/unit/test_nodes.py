@@ -80,6 +80,14 @@ def test_what_users_notice(going: list[NodeLoad], told: str) -> None:
     [
         (3, None, "create", "3 nodes, made with the cluster", ""),
         (2, NodesSeen(cluster(2)), "keep", "2 nodes", ""),
+        (2, NodesSeen(cluster(2, status="UPDATE_FAILED"), (EMPTY, BUSY)), "keep", "2 nodes", ""),
+        (
+            2,
+            NodesSeen(cluster(2, status="UPDATE_FAILED"), (EMPTY,)),
+            "change",
+            "an update failed before all 2 nodes were there",
+            "",
+        ),
         (3, NodesSeen(cluster(2), (EMPTY, BUSY)), "change", "2 nodes, the site asks for 3", ""),
         (1, NodesSeen(cluster(2), (EMPTY, BUSY)), "change", "2 nodes, the site asks for 1: node-0 will go", ""),
         (
