@@ -64,8 +64,13 @@ def settled(seen: Sequence[Seen]) -> tuple[Seen, ...]:
         going = free
 
 
+def precedence(ip: Seen) -> tuple[bool, str, str]:
+    """Which of several addresses of a role counts: first one that serves, which is never given up, then the eldest."""
+    return ip.port_id is None, ip.created_at, ip.id
+
+
 def held(seen: Sequence[Seen], *, site: str, role: Role) -> Seen | None:
-    """The address that has a role of a site; of several the one that serves, then the eldest."""
+    """The address that has a role of a site; None where none has."""
     return _elder([ip for ip in seen if ip.mark is not None and (ip.mark.site, ip.mark.role) == (site, role)])
 
 
@@ -114,8 +119,7 @@ def _arrived(ip: Seen) -> Seen:
 
 
 def _elder(candidates: Sequence[Seen]) -> Seen | None:
-    # One that serves already is never given up for one that does not.
-    return min(candidates, key=lambda ip: (ip.port_id is None, ip.created_at, ip.id), default=None)
+    return min(candidates, key=precedence, default=None)
 
 
 def _given(seen: Sequence[Seen], *, site: str, role: Role, wanted: str, network_id: str) -> Seen:

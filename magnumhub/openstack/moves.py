@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from magnumhub.domain.errors import InputError, PreflightError, Problem
 from magnumhub.domain.results import FloatingIP, Part
 from magnumhub.domain.spec import Site
-from magnumhub.openstack.addresses import Seen, held, serves_balancer
+from magnumhub.openstack.addresses import Seen, held, precedence, serves_balancer
 from magnumhub.openstack.marks import Mark
 
 KEEP, FRESH = "keep", "fresh"
@@ -159,7 +159,7 @@ def _reserved(seen: Sequence[Seen], site: str, part: Part, network_id: str, name
         and ip.network_id == network_id
         and ip.address not in named
     ]
-    return min(candidates, key=lambda ip: (ip.port_id is None, ip.created_at, ip.id), default=None)
+    return min(candidates, key=precedence, default=None)
 
 
 def _mark(use: Seen | None, site: str, part: Part) -> Mark | None:

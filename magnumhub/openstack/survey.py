@@ -27,6 +27,7 @@ from magnumhub.domain.facts import (
 )
 from magnumhub.domain.templates import Template, kubernetes_version_of
 from magnumhub.openstack import floating_ips
+from magnumhub.openstack.addresses import precedence
 from magnumhub.openstack.cloud import translated
 from magnumhub.openstack.cluster_rules import template_driver
 
@@ -201,8 +202,8 @@ def _flavors(conn: Connection) -> tuple[Flavor, ...]:
 
 
 def addresses_of(conn: Connection) -> tuple[AddressFacts, ...]:
-    """Every floating IP of the project, with what it serves and what its mark says."""
-    seen = floating_ips.observe(conn)
+    """Every floating IP of the project, with what it serves and what its mark says; of one role first which counts."""
+    seen = sorted(floating_ips.observe(conn), key=precedence)
     names = _balancer_names(conn) if any(_balancer_id(ip.serves) for ip in seen) else {}
     return tuple(
         AddressFacts(
