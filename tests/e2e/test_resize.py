@@ -12,7 +12,7 @@ from tests.support.checked_site import SMALL
 from tests.support.sandbox import Ran, Sandbox, wait_until
 from tests.support.user_at_work import UserAtWork, user_at_work
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 RESIZE = {"service": "magnum", "path": "/actions/resize$", "times": 1}
 
 
