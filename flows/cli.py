@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from magnumhub.domain.errors import MagnumhubError
+    from magnumhub.domain.results import Part
     from magnumhub.domain.spec import Site
 
 DONE, FAILED, WRONG_INPUT, DEGRADED, WAITING, WOULD_CHANGE = range(6)
@@ -165,10 +166,20 @@ def _provision(options: argparse.Namespace) -> int:
 
 
 def _redeploy(options: argparse.Namespace) -> int:
+    from magnumhub.domain.overrides import laid_over, overrides_asked
     from magnumhub.openstack.moves import refuse_pinned
 
     site = _load(options.site)
     refuse_pinned(site, {"jupyterhub": options.hub_floating_ip, "dask_gateway": options.dask_floating_ip})
+    versions: dict[Part, str | None] = {
+        "jupyterhub": options.hub_chart_version,
+        "dask_gateway": options.dask_chart_version,
+    }
+    values: dict[Part, dict[str, Any]] = {
+        "jupyterhub": options.hub_values or {},
+        "dask_gateway": options.dask_values or {},
+    }
+    laid_over(site, overrides_asked(site, chart_versions=versions, values=values, image=options.image))
     with _running(options):
         from flows.redeploy import redeploy
         from tasks.sites import SiteName

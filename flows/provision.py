@@ -16,7 +16,9 @@ from tasks.access import open_master
 from tasks.charts import check_values
 from tasks.cluster import start_cluster, wait_for_cluster
 from tasks.kubernetes import holding_site, wait_for_kubernetes
+from tasks.moves import confirm_addresses
 from tasks.network import reserve_addresses, settle_addresses
+from tasks.overrides import remember_overrides
 from tasks.plan import ground_to_act, make_plan, tell
 from tasks.progress import recording
 from tasks.sites import SiteName
@@ -48,5 +50,8 @@ def provision(site: SiteName, replace_failed: bool = False) -> Deployment | Stat
         way = open_master(spec, magnum_cluster, addresses)
         magnum_cluster = wait_for_kubernetes(spec, magnum_cluster, way)
         with holding_site(spec, magnum_cluster, way):
+            addresses, _ = confirm_addresses(spec, addresses, [])
             deployment = roll_out(spec, plan, magnum_cluster, way, addresses, moves=[])
+            if prepared.is_outdated:
+                remember_overrides(spec, magnum_cluster, way, prepared.overrides)
     return ended(timed(deployment, stages, started_s))

@@ -15,7 +15,7 @@ from flows.rollout import roll_out
 from magnumhub.domain.deployment import Deployment
 from magnumhub.domain.overrides import laid_over, overrides_asked
 from magnumhub.domain.plan import Plan
-from magnumhub.domain.plan_rows import Moves
+from magnumhub.domain.plan_rows import Moves, OldAddresses
 from magnumhub.domain.results import Part
 from magnumhub.domain.spec_file import load_site
 from magnumhub.openstack.moves import refuse_pinned
@@ -23,7 +23,7 @@ from tasks.access import open_master
 from tasks.charts import check_values
 from tasks.cluster import start_cluster, wait_for_cluster
 from tasks.kubernetes import holding_site, wait_for_kubernetes
-from tasks.moves import OldAddresses, commit_moves, reserve_moves
+from tasks.moves import commit_moves, confirm_addresses, reserve_moves
 from tasks.network import reserve_addresses
 from tasks.overrides import remember_overrides
 from tasks.plan import ground_to_act, make_plan, refuse_nothing_there, tell
@@ -94,8 +94,9 @@ def redeploy(
         way = open_master(spec, magnum_cluster, addresses)
         magnum_cluster = wait_for_kubernetes(spec, magnum_cluster, way)
         with holding_site(spec, magnum_cluster, way):
+            addresses, moves = confirm_addresses(spec, addresses, moves)
             deployment = roll_out(spec, plan, magnum_cluster, way, addresses, moves)
-            if deployment.health is None or deployment.health.level in ("Healthy", "Degraded"):
+            if not deployment.undone:
                 remember_overrides(spec, magnum_cluster, way, prepared.overrides)
                 commit_moves(spec, moves, old_addresses)
     return ended(timed(deployment, stages, started_s))

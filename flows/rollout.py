@@ -57,7 +57,8 @@ def roll_out(
                 if moves:
                     point_addresses(site, magnum_cluster, addresses)
             raise
-    if _is_to_go_back(deployment, moves, before):
+    is_unfit = deployment.health is not None and deployment.health.level in ("Unhealthy", "Unknown")
+    if is_unfit and (moves or look_before(site, magnum_cluster, way).is_elsewhere):
         return _brought_back(deployment, site, way, addresses, moves, before)
     return deployment.model_copy(update={"outage_s": {str(part): seconds for part, seconds in outage_s.items()}})
 
@@ -80,13 +81,6 @@ def _verified(
     )
 
 
-def _is_to_go_back(deployment: Deployment, moves: list[Move], before: Before) -> bool:
-    """Whether users cannot work since this run changed something that can be undone."""
-    is_unfit = deployment.health is not None and deployment.health.level in ("Unhealthy", "Unknown")
-    changed = any(release.action == "changed" for release in deployment.releases.values())
-    return is_unfit and (bool(moves) or (changed and bool(before.good)))
-
-
 def _brought_back(
     failed: Deployment, site: Site, way: Way, addresses: Addresses, moves: list[Move], before: Before
 ) -> Deployment:
@@ -107,8 +101,7 @@ def _stopped(
     before: Before,
 ) -> MagnumhubError:
     try:
-        changed = look_before(site, magnum_cluster, way).releases != before.releases
-        if not moves and not (changed and before.good):
+        if not moves and not look_before(site, magnum_cluster, way).is_elsewhere:
             return error
         now = _back(site, magnum_cluster, way, addresses, moves, before)
     except MagnumhubError as failure:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal
 
 from prefect import task
 
 from blocks.cloud import cloud_of
-from magnumhub.domain.errors import NotOursError, RefusedError
+from magnumhub.domain.errors import AuthenticationError, RefusedError, StalePlanError
 from magnumhub.domain.plan import Plan
+from magnumhub.domain.plan_rows import OldAddresses
 from magnumhub.domain.results import Addresses, FloatingIP, MagnumCluster, Part
 from magnumhub.domain.spec import Site
 from magnumhub.domain.wiring import public_services
 from magnumhub.kube.errors import NotFoundError
 from magnumhub.kube.services import service_ports
-from magnumhub.openstack import readdress
+from magnumhub.openstack import floating_ips, readdress
+from magnumhub.openstack.addresses import Seen, held
 from magnumhub.openstack.moves import misplaced
 from magnumhub.openstack.readdress import Move
 from magnumhub.services.outage import Watch, watching
@@ -25,8 +26,6 @@ from tasks.kubernetes import still_holding
 from tasks.network import by_role
 from tasks.policy import ACT, OBSERVE
 from tasks.progress import stage
-
-OldAddresses = Literal["keep", "release"]
 
 
 @task(name="reserve moves", **ACT)
@@ -54,6 +53,46 @@ def reserve_moves(site: Site, wishes: dict[Part, str], plan: Plan) -> list[Move]
 def moved(addresses: Addresses, moves: list[Move]) -> Addresses:
     """The site's addresses once these moves are done."""
     return addresses.model_copy(update={move.part: move.new for move in moves})
+
+
+@task(name="confirm addresses", **OBSERVE)
+def confirm_addresses(site: Site, addresses: Addresses, moves: list[Move]) -> tuple[Addresses, list[Move]]:
+    """See, now that this run holds the site, that its addresses are those that the run began with.
+
+    Another run may have moved them while this one waited, for the site or for a person. What this run itself has done
+    already, before it was tried again, is no move any more.
+
+    Safe to repeat: reads only.
+
+    Returns:
+        The same as Neutron shows them now.
+
+    Raises:
+        StalePlanError: a part has another address by now; nothing was touched.
+        RefusedError: an address was released meanwhile; nothing was touched.
+    """
+    with stage("addresses now"), cloud_of(site) as cloud:
+        seen = floating_ips.observe(cloud.connection)
+        to = {move.part: move.new for move in moves}
+        now: dict[str, FloatingIP] = {}
+        for part, began_with in _by_part(addresses).items():
+            holds = held(seen, site=site.name, role=part)
+            if holds is None or holds.id not in (began_with.id, to[part].id if part in to else ""):
+                raise StalePlanError(f"address {part}", planned="keep", now="change")
+            now[part] = floating_ips.result_of(holds, "kept")
+        left = [move for move in moves if move.part not in now or now[move.part].id != move.new.id]
+        fresh = {ip.id: ip for ip in seen}
+        for move in left:
+            if move.new.id not in fresh:
+                raise RefusedError(f"{move.new.address} was released meanwhile", "run again: another is reserved")
+        return addresses.model_copy(update=now), [
+            move.model_copy(update={"new": _again(move.new, fresh), "old": now.get(move.part, move.old)})
+            for move in left
+        ]
+
+
+def _again(address: FloatingIP, seen: Mapping[str, Seen]) -> FloatingIP:
+    return address.model_copy(update={"port_id": seen[address.id].port_id})
 
 
 @contextmanager
@@ -102,7 +141,8 @@ def point_addresses(site: Site, magnum_cluster: MagnumCluster, addresses: Addres
     """
     with stage("point addresses") as report, cloud_of(site) as cloud:
         still_holding(site)
-        current = _by_part(addresses)
+        seen = {ip.id: ip for ip in floating_ips.observe(cloud.connection)}
+        current = {part: _again(address, seen) for part, address in _by_part(addresses).items() if address.id in seen}
         services = {part: service for part, service in public_services(site).items() if part in current}
         ports = readdress.vip_ports(cloud.connection, magnum_cluster.uuid, services, current)
         targets = misplaced(current, ports)
@@ -111,9 +151,7 @@ def point_addresses(site: Site, magnum_cluster: MagnumCluster, addresses: Addres
             return unknown
         try:
             readdress.repoint(cloud.connection, site, targets, report)
-        except NotOursError:
-            raise
-        except RefusedError as error:  # a cloud that lets nobody re-point what its controller has associated
+        except AuthenticationError as error:  # a cloud that lets nobody re-point what its controller has associated
             report.remark(f"{error.message}; the Services are made again instead")
             return [*unknown, *targets]
         report.action = "changed"
@@ -129,6 +167,7 @@ def commit_moves(site: Site, moves: list[Move], old_addresses: OldAddresses) -> 
     if not moves:
         return
     with stage("marks") as report, cloud_of(site) as cloud:
+        still_holding(site)
         readdress.commit(cloud.connection, site, moves, old_addresses, report)
         report.action = "changed"
 

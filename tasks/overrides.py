@@ -12,6 +12,7 @@ from magnumhub.kube.client import Kube
 from magnumhub.kube.secrets import read_secret, write_secret
 from tasks.access import Way, reached
 from tasks.find import Place, inside
+from tasks.kubernetes import still_holding
 from tasks.policy import OBSERVE
 from tasks.progress import stage
 
@@ -34,9 +35,10 @@ def remember_overrides(site: Site, magnum_cluster: MagnumCluster, way: Way, over
 
     Safe to repeat: written only where it differs.
     """
-    if not overrides:
-        return
     with stage("remember") as report, reached(site, magnum_cluster, way, report) as there:
+        still_holding(site)
+        if not overrides and not read_overrides(site, there.kube):
+            return
         data = {_KEY: written(overrides)}
         report.action = write_secret(there.kube, site.jupyterhub.namespace, _SECRET, data, site=site.name)
 

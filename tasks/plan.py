@@ -8,12 +8,12 @@ from prefect import task
 
 from blocks.cloud import cloud_of
 from blocks.secrets import resolve
-from magnumhub.domain.errors import PreflightError, Problem, RefusedError
+from magnumhub.domain.errors import InputError, PreflightError, Problem, RefusedError
 from magnumhub.domain.facts import CloudFacts
 from magnumhub.domain.findings import Finding
 from magnumhub.domain.ground import Ground
 from magnumhub.domain.needs import our_clusters
-from magnumhub.domain.overrides import Override, laid_over, replaced
+from magnumhub.domain.overrides import Override, laid_over, replaced, still_counting
 from magnumhub.domain.plan import Plan
 from magnumhub.domain.plan_rows import Moves, plan_changes
 from magnumhub.domain.preflight import ground_of, judge_preflight, staying, template_of
@@ -35,13 +35,14 @@ class Prepared(Result):
     """What a run builds on.
 
     site: what is wanted: the file, and what redeploys asked for over it (overrides). ground: None where problems say
-    why: they are what stands in the way, as preflight tells it.
+    why: they are what stands in the way, as preflight tells it. is_outdated: not all that is kept of redeploys counts.
     """
 
     site: Site
     plan: Plan
     ground: Ground | None
     overrides: tuple[Override, ...] = ()
+    is_outdated: bool = False
     problems: tuple[Finding, ...] = ()
 
 
@@ -75,8 +76,9 @@ def make_plan(
             inside, unseen = look_inside(site, cloud, facts, report)
             magnum_cluster = staying(facts, replace_failed=replace_failed)
             fixed = clusters.fixed_differences(cloud.magnum, site) if magnum_cluster else []
-        overrides = replaced(inside.overrides if inside else (), asked)
-        wanted = laid_over(site, overrides)
+        kept = inside.overrides if inside else ()
+        overrides = replaced(still_counting(site, kept), asked)
+        wanted = _laid_over(site, overrides)
         if inside is not None:
             facts = facts.model_copy(update={"kubernetes_version": inside.kubernetes_version})
         findings = judge_preflight(wanted, facts, replace_failed=replace_failed)
@@ -95,7 +97,14 @@ def make_plan(
         )
         plan = plan.model_copy(update={"changes": (*plan.changes, *fixed)})
         ground = None if problems else ground_of(wanted, facts, template)
-        return Prepared(site=wanted, plan=plan, ground=ground, overrides=overrides, problems=problems)
+        return Prepared(
+            site=wanted,
+            plan=plan,
+            ground=ground,
+            overrides=overrides,
+            is_outdated=len(still_counting(site, kept)) < len(kept),
+            problems=problems,
+        )
 
 
 def ground_to_act(prepared: Prepared) -> Ground:
@@ -111,6 +120,17 @@ def ground_to_act(prepared: Prepared) -> Ground:
     others = [row for row in blocked if not row.resource.startswith("preflight ")]
     problems += [Problem(row.resource, row.reason, "Change the site file, or what is there.") for row in others]
     raise PreflightError(f"{site.name} cannot be provisioned on {site.cloud} as things are", problems)
+
+
+def _laid_over(site: Site, overrides: tuple[Override, ...]) -> Site:
+    try:
+        return laid_over(site, overrides)
+    except InputError as error:
+        fields = ", ".join(".".join(override.path) for override in overrides)
+        raise RefusedError(
+            f"what redeploys asked for ({fields}) and the site's file contradict one another: {error}",
+            "say what is wanted of these fields in the site's file, or redeploy with other values for them",
+        ) from error
 
 
 def tell(plan: Plan) -> None:

@@ -28,13 +28,18 @@ from tasks.verify import last_working
 
 
 class Before(Result):
-    """A site before a run changes it.
+    """What there is to go back to.
 
-    releases: as installed, by part. good: the revision of each that was last seen to work, where one was.
+    releases: as installed, by part. good: the revision of each that users could last work with, where there was one.
     """
 
     releases: dict[Part, Release] = Field(default_factory=dict)
     good: dict[Part, int] = Field(default_factory=dict)
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether a release is at another revision than the one that users could last work with."""
+        return any(part in self.releases and self.releases[part].revision != good for part, good in self.good.items())
 
 
 @task(name="look before", **OBSERVE)
@@ -91,10 +96,10 @@ def _back(
     service = service_names(site)[part]
     helm = prepare_helm(there, site.helm, report=report)
     limit_s = site.limits_s.release
-    now = next((r for r in installed_releases(there.kube) if r.name == RELEASES[part]), None)
-    same = now is not None and now.status == "deployed" and now.revision == _revision(before, part)
-    revision = now.revision if same and now else before.good[part]
-    seen = roll_back(helm, RELEASES[part], service.namespace, revision, deadline_s=limit_s, report=report)
+    where = RELEASES[part], service.namespace
+    now = next((r for r in installed_releases(there.kube) if (r.name, r.namespace) == where), None)
+    seen = roll_back(helm, *where, before.good[part], deadline_s=limit_s, report=report)
+    same = now is not None and now.revision == seen.revision
     if part == "jupyterhub" and now is not None and needs_copy(now.app_version, seen.app_version, _db_type(site)):
         copy = name_of_copy(now.app_version)
         restore_database(there.kube, service.namespace, name_of_copy=copy, deadline_s=limit_s, report=report)
@@ -104,11 +109,11 @@ def _back(
     shown = None
     if address is not None:
         if external_ip(there.kube, service.namespace, service.name) not in (None, address.address):
-            where, limit_s = (there.kube, service.namespace, service.name), site.limits_s.load_balancer
+            at, limit_s = (there.kube, service.namespace, service.name), site.limits_s.load_balancer
             if recreate:
-                recreate_service(*where, address=address.address, deadline_s=limit_s, report=report)
+                recreate_service(*at, address=address.address, deadline_s=limit_s, report=report)
             else:
-                touch_service(*where)
+                touch_service(*at)
         shown = wait_for_external_ip(
             there.kube,
             service.namespace,
@@ -124,8 +129,3 @@ def _back(
 def _db_type(site: Site) -> str:
     usual = SQLITE_ON_VOLUME if isinstance(site.storage, DynamicStorage) else "sqlite-memory"
     return str(value_at(site.jupyterhub.values, "hub.db.type", usual))
-
-
-def _revision(before: Before, part: Part) -> int | None:
-    release = before.releases.get(part)
-    return release.revision if release else None

@@ -17,7 +17,8 @@ class Deployment(Result):
 
     addresses and endpoints: by role; None where there is none. duration_s: without Prefect's own start.
     health: None when nothing had changed and the light check found nothing wrong. outage_s: by role, how long nobody
-    could reach a part whose address moved.
+    could reach a part whose address moved. undone: users could not work with what was asked for, and everything, or at
+    least the addresses, went back.
     """
 
     site: str
@@ -29,6 +30,7 @@ class Deployment(Result):
     duration_s: float = 0.0
     health: Health | None
     outage_s: dict[str, float] = Field(default_factory=dict)
+    undone: bool = False
 
     def document(self) -> dict[str, Any]:
         """The JSON document of `provision --json`."""
@@ -64,13 +66,16 @@ def brought_back(failed: Deployment, *, now: Deployment | None, why_not: str = "
         remedy="Mend what the other findings say, then run again." if now else "magnumhub provision SITE, or by hand.",
     )
     health = failed.health.model_copy(update={"level": "Unhealthy", "findings": (*failed.health.findings, finding)})
-    return (now or failed).model_copy(update={"health": health})
+    return (now or failed).model_copy(update={"health": health, "undone": True})
 
 
 def stopped(error: MagnumhubError, *, now: Deployment | None, why_not: str = "") -> MagnumhubError:
     """The error that stopped a run, and what serves users since everything went back."""
-    if isinstance(error, WaitingError):  # whoever is asked to open a firewall needs to know of nothing else
+    if isinstance(error, WaitingError) and not why_not:  # whoever is asked needs to know of nothing else
         return error
+    if isinstance(error, WaitingError):
+        text = f"{error.message}; {_serves(now, why_not)}"
+        return WaitingError(text, addresses=error.addresses, ports=error.ports, request=error.request)
     hint = error.hint if now else f"{error.hint}; look at the releases with magnumhub status, then provision again"
     return FailedError(f"{error.message}; {_serves(now, why_not)}", hint)
 

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from magnumhub.domain.errors import InputError, Problem
+from magnumhub.domain.redaction import secret_reference
 from magnumhub.domain.results import Part, Result
-from magnumhub.domain.spec import Site
+from magnumhub.domain.spec import NEWEST, Site
 from magnumhub.domain.spec_file import parse_site
 
 
@@ -41,10 +42,12 @@ def overrides_asked(
         image: NAME:TAG.
 
     Raises:
-        InputError: the image has no tag.
+        InputError: the image has no tag, or a chart's version is none.
     """
     asked: dict[tuple[str, ...], Any] = {}
     for part, version in chart_versions.items():
+        if version == NEWEST:
+            raise InputError("no version is asked for", [Problem(f"{part} chart version", NEWEST, "such as 4.4.0")])
         if version is not None:
             asked[(part, "chart", "version")] = version
     if image is not None:
@@ -60,14 +63,19 @@ def replaced(earlier: Iterable[Override], later: Sequence[Override]) -> tuple[Ov
     return tuple({override.path: override for override in (*earlier, *later)}.values())
 
 
+def still_counting(site: Site, overrides: Iterable[Override]) -> tuple[Override, ...]:
+    """Those whose fields the file has not said anew since; the others are over for good."""
+    data = _plain(site)
+    return tuple(override for override in overrides if _at(data, override.path) == override.over)
+
+
 def laid_over(site: Site, overrides: Iterable[Override]) -> Site:
     """The site with what redeploys asked for; what the file has said anew since then counts again.
 
     Raises:
         InputError: together they are no site that can be; says every field.
     """
-    data = _plain(site)
-    still = [override for override in overrides if _at(data, override.path) == override.over]
+    data, still = _plain(site), still_counting(site, overrides)
     for override in still:
         data = _with(data, override.path, override.value)
     return parse_site(data) if still else site
@@ -96,7 +104,7 @@ def _plain(site: Site) -> dict[str, Any]:
 
 def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Each value under its path: mappings are laid over one another key by key, everything else as a whole."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Mapping) or secret_reference(value):
         yield path, value
         return
     for key, item in value.items():

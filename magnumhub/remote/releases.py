@@ -168,8 +168,8 @@ def ensure_release(
         else:
             if seen is None:
                 confirm("create", "")
-            else:
-                confirm("change", content_digest(seen.version, found or {}))
+            elif found is not None:  # what was left failed has to be mended, whoever did it
+                confirm("change", content_digest(seen.version, found))
             _upgrade(helm, name, namespace, archive, values, left_s, report)
             upgraded = is_whole = True
         action = "created" if seen is None or action == "created" else "changed"

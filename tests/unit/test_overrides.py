@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from magnumhub.domain.errors import InputError
-from magnumhub.domain.overrides import Override, laid_over, overrides_asked, read, replaced, written
+from magnumhub.domain.overrides import Override, laid_over, overrides_asked, read, replaced, still_counting, written
 from magnumhub.domain.spec import Site
 from magnumhub.domain.spec_file import load_site, parse_site
 
@@ -54,6 +54,25 @@ def test_the_later_word_counts() -> None:
     kept = replaced(ASKED, later)
     assert laid_over(SITE, kept).jupyterhub.chart.version == "4.4.0"
     assert len(kept) == len(ASKED)
+
+
+def test_a_reference_to_a_secret_is_replaced_as_a_whole() -> None:
+    site = edited("jupyterhub.values", {"hub": {"extraEnv": {"URL": {"env": "A"}}}})
+    given = {"hub": {"extraEnv": {"URL": {"file": "/run/url"}}}}
+    asked = overrides_asked(site, chart_versions={}, values={"jupyterhub": given}, image=None)
+    assert laid_over(site, asked).jupyterhub.values["hub"]["extraEnv"]["URL"] == {"file": "/run/url"}
+
+
+def test_what_the_file_said_anew_once_is_over_for_good() -> None:
+    assert still_counting(SITE, ASKED) == ASKED
+    assert Override(path=("image", "tag"), value="2026.11.01", over=SITE.image.tag) not in still_counting(
+        edited("image.tag", "2027.01.01"), ASKED
+    )
+
+
+def test_a_version_has_to_be_one() -> None:
+    with pytest.raises(InputError, match="no version"):
+        overrides_asked(SITE, chart_versions={"jupyterhub": "newest-compatible"}, values={}, image=None)
 
 
 def test_it_is_kept_as_text() -> None:
