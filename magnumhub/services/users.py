@@ -31,10 +31,11 @@ from magnumhub.domain.health import (
 from magnumhub.domain.results import Report
 from magnumhub.domain.spec import DummyAuth, Site
 from magnumhub.domain.version_matrix import Table, judge_mismatches, matrix, too_far
-from magnumhub.domain.wiring import GATEWAY_RELEASE, HUB_RELEASE
+from magnumhub.domain.wiring import CHECK_USER, GATEWAY_RELEASE, HUB_RELEASE
 from magnumhub.domain.wiring_gateway import gateway_proxy
 from magnumhub.kube.client import Kube
 from magnumhub.kube.dask_pods import DaskPods
+from magnumhub.kube.pods import explain
 from magnumhub.kube.room import node_rooms
 from magnumhub.kube.sweep import sweep_dask_clusters
 from magnumhub.services import dask_program
@@ -93,6 +94,10 @@ class Front:
     gateway_version: str | None
     gateway_ports: Mapping[str, int]
     charts: Mapping[str, str]
+
+
+_OUR_POD = f"jupyter-{CHECK_USER.partition('-')[0]}"
+"""How the pod's name begins; how it goes on depends on the KubeSpawner (a dash is escaped or not)."""
 
 
 @dataclass(frozen=True)
@@ -218,11 +223,20 @@ class _AsUser:
             # A singleuser that is too old for its hub refuses kernels; then the finding about its version says it all.
             if all(finding.level != "Unhealthy" for finding in check.findings):
                 raise
-        except DeadlineError:
+        except DeadlineError as error:
             self._waited_in_vain = True
+            if why := self._why_no_server():
+                raise DeadlineError(f"{error.message}; {why}", error.hint) from error
             raise
         finally:
             self._stop(server, check)
+
+    def _why_no_server(self) -> str:
+        """What Kubernetes says of the server's pod, which is gone once it is stopped."""
+        if self._inside is None:
+            return ""
+        lines = explain(self._inside.kube, self._site.jupyterhub.namespace, "component=singleuser-server").splitlines()
+        return next((line for line in lines if line.startswith(_OUR_POD)), "")
 
     def _sweep(self, user: HubUser) -> None:
         """Stop what a killed check left, before it is asked how much room there is."""
