@@ -44,12 +44,17 @@ def afterwards(site: RedeployedSite, user: UserAtWork) -> Iterator[None]:
     site.plan_says_nothing_to_do()
 
 
-def test_an_upgrade_with_an_image_that_cannot_start_is_undone_with_the_database(site: RedeployedSite) -> None:
-    document = redeployed(site, "--hub-chart-version", NEW, "--image", NO_IMAGE, fit=(1,))
+def test_a_move_and_an_upgrade_with_an_image_that_cannot_start_are_undone(site: RedeployedSite) -> None:
+    before = site.actual()
+    options = ("--hub-chart-version", NEW, "--image", NO_IMAGE, "--hub-floating-ip", "fresh")
+    document = redeployed(site, *options, fit=(1,))
+    assert site.actual() == before
+    assert document["addresses"]["jupyterhub"] == before["jupyterhub"]
+    assert site.roles() == {"master": 1, "jupyterhub": 1, "dask_gateway": 1, "spare": 1}
     assert document["releases"]["jupyterhub"]["version"] == OLDEST
     assert document["health"]["level"] == "Unhealthy"
     first, *_, last = document["health"]["findings"]
-    assert NO_IMAGE in first["summary"]
+    assert "ImagePullBackOff" in first["summary"]
     assert f"rolled back to jupyterhub chart {OLDEST}" in last["summary"]
     assert hub_version(site) == "4.1.6"
     # Users can log in, and start what they started before.
