@@ -61,7 +61,7 @@ def operations(tmp_path: Path) -> Iterator[Operations]:
         yield made
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 def test_answered_after_server_and_worker_were_replaced_and_every_token_has_expired(operations: Operations) -> None:
     sandbox = operations.sandbox
     sandbox.fault(scenario="firewall-closed")
