@@ -139,10 +139,13 @@ def _addresses(
         else:
             is_auto = site.network.load_balancers == "auto"
             serves = is_auto and inside is not None and role in inside.releases
-            yield _address(site, role, address, serves=serves)
+            had = [ip for ip in facts.floating_ips or () if (ip.site, ip.role) == (site.name, role) and ip != address]
+            yield _address(site, role, address, had, serves=serves)
 
 
-def _address(site: Site, role: str, address: AddressFacts | None, *, serves: bool) -> Change:
+def _address(
+    site: Site, role: str, address: AddressFacts | None, had: Sequence[AddressFacts], *, serves: bool
+) -> Change:
     resource, wanted = f"address {role}", getattr(site.network.floating_ips, role)
     if address is None:
         notice = "waits for the firewall's approval" if site.network.ingress.approval == "ask" else ""
@@ -156,7 +159,8 @@ def _address(site: Site, role: str, address: AddressFacts | None, *, serves: boo
             return Change(resource=resource, action="change", reason=reason, users_notice=notice, basis=address.address)
         return Change(resource=resource, action="keep", reason=f"{address.address} carries the site's mark")
     reason = f"{address.address} is marked as the site's"
-    return Change(resource=resource, action="change", reason=reason, basis=address.address)
+    notice = f"another address than {had[0].address}; a second or two without an answer" if had else ""
+    return Change(resource=resource, action="change", reason=reason, users_notice=notice, basis=address.address)
 
 
 def _is_astray(site: Site, role: str, address: AddressFacts) -> bool:

@@ -14,7 +14,7 @@ from magnumhub.domain.plan import UNSETTLED, Plan
 from magnumhub.domain.plan_rows import Moves, OldAddresses, ReleaseFacts, SiteInside, plan_changes
 from magnumhub.domain.results import Release
 from magnumhub.domain.spec import Site
-from magnumhub.domain.spec_file import load_site
+from magnumhub.domain.spec_file import load_site, parse_site
 from magnumhub.domain.templates import Template
 
 TEMPLATE = Template(uuid="t-1", name="k8s-1.31", kubernetes_version="1.31.1", driver="heat")
@@ -261,3 +261,14 @@ def test_a_load_balancer_that_nobody_can_name_is_no_reason_to_change_anything() 
 
 def _serving(ip: AddressFacts, serves: str | None) -> AddressFacts:
     return ip.model_copy(update={"serves": serves}) if ip.role == "jupyterhub" else ip
+
+
+def test_a_file_that_names_another_address_moves_users() -> None:
+    other = AddressFacts(id="new", address="192.0.2.9")
+    pinned = EXAMPLE.model_dump(mode="json")
+    pinned["network"]["floating_ips"]["jupyterhub"] = "192.0.2.9"
+    facts = UP.model_copy(update={"floating_ips": (*(UP.floating_ips or ()), other)})
+    (change,) = [c for c in planned(facts, site=parse_site(pinned), inside=ALL_THERE).changes if c.action == "change"]
+
+    assert (change.resource, change.reason) == ("address jupyterhub", "192.0.2.9 is marked as the site's")
+    assert change.users_notice.startswith("another address than 192.0.2.2")
