@@ -35,17 +35,9 @@ def refused_downgrade(old_app_version: str, new_app_version: str) -> str:
         return ""
     return (
         f"hub {new_app_version} does not start on the database of hub {old_app_version}, whose schema is newer; only a"
-        f" copy from before that upgrade would do (such as {name_of_copy(old_app_version)} on the hub's volume)"
+        f" copy from before that upgrade would do (such as {name_of_copy(old_app_version)} on the hub's volume). If a"
+        " redeploy to the newer one was stopped, run that redeploy again"
     )
-
-
-def needs_opt_in(old_app_version: str, new_app_version: str, db_type: str) -> bool:
-    """Whether hub.db.upgrade has to be true for this step: the chart sets --upgrade-db by itself for sqlite-pvc alone.
-
-    Source: templates/hub/deployment.yaml of the jupyterhub chart, 1.0 to 4.4.
-    """
-    is_step = _major(old_app_version) != _major(new_app_version)
-    return is_step and db_type not in (SQLITE_ON_VOLUME, "sqlite-memory")
 
 
 def _major(version: str) -> Version:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from magnumhub.domain.errors import RefusedError
-from magnumhub.domain.hub_upgrade import name_of_copy, needs_copy, needs_opt_in, refused_downgrade
+from magnumhub.domain.hub_upgrade import name_of_copy, needs_copy, refused_downgrade
 from magnumhub.kube.hub_database import PROGRAM, job_of
 
 
@@ -28,12 +28,6 @@ from magnumhub.kube.hub_database import PROGRAM, job_of
 )
 def test_a_step_of_the_major_version_needs_a_copy(old: str, new: str, db_type: str, needed: bool) -> None:
     assert needs_copy(old, new, db_type) is needed
-
-
-def test_other_databases_have_to_opt_in() -> None:
-    assert needs_opt_in("4.1.6", "5.2.1", "postgres")
-    assert not needs_opt_in("4.1.6", "5.2.1", "sqlite-pvc")
-    assert not needs_opt_in("5.2.1", "5.5.0", "postgres")
 
 
 def test_an_older_hub_refuses_a_newer_database() -> None:
