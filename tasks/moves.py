@@ -27,6 +27,8 @@ from tasks.network import by_role
 from tasks.policy import ACT, OBSERVE
 from tasks.progress import stage
 
+_HEALTH: dict[Part, str] = {"jupyterhub": "/hub/health", "dask_gateway": "/api/health"}
+
 
 @task(name="reserve moves", **ACT)
 def reserve_moves(site: Site, wishes: dict[Part, str], plan: Plan) -> list[Move]:
@@ -121,7 +123,7 @@ def _urls(site: Site, magnum_cluster: MagnumCluster, way: Way, moves: list[Move]
             scheme = "https" if move.part == "jupyterhub" and "https" in ports else "http"
             port = ports.get(scheme) or ports.get("web") or min(ports.values())
             assert move.old is not None
-            old, new = (f"{scheme}://{ip.address}:{port}/" for ip in (move.old, move.new))
+            old, new = (f"{scheme}://{ip.address}:{port}{_HEALTH[move.part]}" for ip in (move.old, move.new))
             urls[move.part] = (old, new)
     return urls
 

@@ -36,10 +36,11 @@ class Watch:
         return self._process.pid
 
     def outage_s(self) -> dict[Part, float]:
-        """The longest time so far in which neither the old nor the new address gave an HTTP answer, in seconds.
+        """The longest time so far in which neither the old nor the new address gave an answer of the part, in seconds.
 
-        Any status is an answer: the proxy gives one also while the hub restarts, and what users notice of that is not
-        the address's doing. After the block it stays as it was at the end of it. What could not be measured is missing.
+        A proxy's word that the part behind it is away (5xx) is an answer: what users notice of a hub that restarts is
+        not the address's doing. After the block it stays as it was at the end of it. What could not be measured is
+        missing.
         """
         if self._process.poll() is None:
             self._tell("")
@@ -79,7 +80,7 @@ def watching(urls: Mapping[Part, tuple[str, str]]) -> Iterator[Watch]:
     Safe to repeat: reads only.
 
     Args:
-        urls: the old and the new URL of each part; equal where it does not move.
+        urls: the old and the new URL of each part's page of health; equal where it does not move.
     """
     watch = Watch(urls)
     try:

@@ -24,8 +24,10 @@ EVERY_S = {"http": 0.05, "https": 0.2}
 PATIENCE_S = 1.0
 """What is not answered within this is no answer."""
 
-_PATH = "/_chp_healthz"
-"""What the hub's proxy answers by itself, so that the hub is not worked; others say 404, which is an answer."""
+_NOT_THIS_PART = (b"3", b"404")
+"""How the status begins where an address leads to somebody else: of two parts that change places, each would answer for
+the other. Neither part says so of its own page of health, and a proxy without a backend says 5xx, which is an answer.
+"""
 
 
 def longest_s(probes: Sequence[tuple[float, bool]], until_s: float) -> float:
@@ -77,7 +79,7 @@ class Watched:
 
 
 async def is_answered(url: str) -> bool:
-    """Whether an HTTP service answers there, with whatever status."""
+    """Whether the part answers there, its proxy at least."""
     parts = urlsplit(url)
     tls = _any_certificate() if parts.scheme == "https" else None
     port = parts.port or (443 if tls else 80)
@@ -85,9 +87,12 @@ async def is_answered(url: str) -> bool:
     try:
         async with asyncio.timeout(PATIENCE_S):
             reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=tls)
-            writer.write(f"GET {_PATH} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode())
-            return (await reader.read(5)) == b"HTTP/"
-    except (OSError, TimeoutError):
+            writer.write(
+                f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode()
+            )
+            version, status = (await reader.readuntil(b" ")), (await reader.readexactly(3))
+            return version.startswith(b"HTTP/") and not status.startswith(_NOT_THIS_PART)
+    except (OSError, TimeoutError, EOFError, asyncio.LimitOverrunError):
         return False
     finally:
         if writer is not None:

@@ -26,9 +26,11 @@ _RESOLUTION_S = 0.3
 _OF_A_CORE = 0.08
 
 
-class Answers404(BaseHTTPRequestHandler):
+class Answers(BaseHTTPRequestHandler):
+    """A part whose proxy finds nobody behind it at /away, and who knows of no other page than that and /health."""
+
     def do_GET(self) -> None:
-        self.send_response(404)
+        self.send_response({"/health": 200, "/away": 503, "/redirected": 302}.get(self.path, 404))
         self.end_headers()
 
     def log_message(self, *arguments: object) -> None:
@@ -37,11 +39,11 @@ class Answers404(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(port: int = 0) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", port), Answers404) as server:
+    with ThreadingHTTPServer(("127.0.0.1", port), Answers) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
+            yield f"http://127.0.0.1:{server.server_address[1]}/health"
         finally:
             server.shutdown()
             thread.join()
@@ -55,7 +57,7 @@ def vacant() -> str:
 
 
 def port_of(url: str) -> int:
-    return int(url.rpartition(":")[2])
+    return int(url.removesuffix("/health").rpartition(":")[2])
 
 
 def test_no_outage_while_one_of_both_addresses_answers(vacant: str) -> None:
@@ -88,6 +90,13 @@ def test_a_part_that_did_not_come_back_is_away_until_the_end(vacant: str) -> Non
     with watching({"jupyterhub": (vacant, vacant)}) as watch:
         time.sleep(0.5)
     assert watch.outage_s()["jupyterhub"] == pytest.approx(0.5, abs=_RESOLUTION_S)
+
+
+@pytest.mark.parametrize(("page", "is_away"), [("/away", False), ("/redirected", True), ("/of-another-part", True)])
+def test_only_the_part_itself_answers(page: str, is_away: bool) -> None:
+    with serving() as url, watching({"jupyterhub": (url.replace("/health", page),) * 2}) as watch:
+        time.sleep(0.5)
+    assert (watch.outage_s()["jupyterhub"] > 0) is is_away
 
 
 def test_who_accepts_and_says_nothing_does_not_answer() -> None:
