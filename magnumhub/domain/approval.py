@@ -41,8 +41,9 @@ def refusal(site: str, addresses: Mapping[str, str], remark: str) -> RefusedErro
     kept = ", ".join(f"{role} {address}" for role, address in addresses.items())
     return RefusedError(
         f"the firewall of site {site} is not opened, by the answer that was given{f' ({remark})' if remark else ''}. "
-        f"Kept as they are: the reserved addresses ({kept}) and the magnum_cluster {site}; nothing else was begun",
-        "to ask anew, start the flow again; to give up the whole site:"
+        f"Kept as they are: the reserved addresses ({kept or 'no new ones'}), "
+        f"the magnum_cluster {site} and what runs on it",
+        "to ask anew, start the flow again; to give up a site that nobody uses:"
         f" magnumhub teardown {site} --confirm {site} --homes keep",
     )
 

@@ -40,7 +40,7 @@ def test_a_refusal_says_what_was_kept_and_both_ways_on() -> None:
     error = refusal("iris-cam", WAITING.addresses, remark="ticket 4711")
 
     assert "the firewall of site iris-cam is not opened, by the answer that was given (ticket 4711). " in error.message
-    assert "the reserved addresses (master 192.0.2.1, jupyterhub 192.0.2.2) and the magnum_cluster" in error.message
+    assert "the reserved addresses (master 192.0.2.1, jupyterhub 192.0.2.2), the magnum_cluster" in error.message
     assert "start the flow again" in error.hint
     assert error.hint.endswith("magnumhub teardown iris-cam --confirm iris-cam --homes keep")
     assert "given. Kept" in refusal("iris-cam", WAITING.addresses, remark="").message
