@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from prefect import task
 
 from blocks.cloud import cloud_of
-from magnumhub.domain.errors import MagnumhubError, RefusedError
+from magnumhub.domain.errors import MagnumhubError, RefusedError, TransientError
 from magnumhub.domain.holdings import Holdings, Inside, with_claimed
 from magnumhub.domain.plan import Plan
 from magnumhub.domain.results import Report, Result
@@ -24,6 +24,7 @@ from magnumhub.domain.teardown import (
     remembered,
 )
 from magnumhub.kube import removal as kube_removal
+from magnumhub.kube.client import Kube
 from magnumhub.kube.sweep import sweep_dask_clusters
 from magnumhub.openstack import removal
 from magnumhub.openstack.holdings import observe_holdings
@@ -152,9 +153,11 @@ def delete_clusters(site: Site, surveyed: Surveyed) -> None:
     Safe to repeat: one that is gone or being deleted is left alone.
 
     Raises:
-        RefusedError: Magnum refuses; the reason is its own.
+        RefusedError: Magnum refuses; the reason is its own. Or another run has taken the site over.
     """
     with stage("cluster delete") as report, cloud_of(site) as cloud:
+        with suppress(TransientError):  # an API that has died is no reason to keep its cluster
+            still_holding(site)
         for cluster in surveyed.holdings.magnum_clusters:
             report.action = removal.delete_cluster(cloud.magnum, cluster.uuid)
 
@@ -253,12 +256,14 @@ def _empty(site: Site, homes: Homes, seen: Inside, there: Reached, report: Stage
     def left_s() -> float:
         return max(1.0, end_s - time.monotonic())
 
-    def attempt(step: Callable[[], object]) -> None:
+    def attempt(step: Callable[[], object]) -> bool:
         # One that does not end in time must not keep the others from it.
         try:
             step()
         except MagnumhubError as error:
             report.remark(error.message)
+            return False
+        return True
 
     report.action = "changed"
     attempt(lambda: sweep_dask_clusters(kube, gateway, user=None, deadline_s=left_s()))
@@ -269,7 +274,18 @@ def _empty(site: Site, homes: Homes, seen: Inside, there: Reached, report: Stage
         attempt(lambda: kube_removal.delete_claims(kube, claims, deadline_s=left_s()))
     limit_s = min(left_s(), site.limits_s.load_balancer)
     attempt(lambda: kube_removal.delete_balanced_services(kube, deadline_s=limit_s, report=report))
-    attempt(lambda: kube_removal.delete_namespaces(kube, seen.namespaces, deadline_s=left_s()))
+    if homes == "delete" or attempt(lambda: _keep_newcomers(site, kube)):
+        attempt(lambda: kube_removal.delete_namespaces(kube, seen.namespaces, deadline_s=left_s()))
+
+
+def _keep_newcomers(site: Site, kube: Kube) -> None:
+    """The homes of users who came after the volumes were settled and before the hub was gone, settled as well."""
+    volumes = kube_removal.observe_inside(kube, site).volumes
+    kube_removal.set_reclaim_policy(kube, volumes, "Retain")
+    with cloud_of(site) as cloud:
+        holdings = observe_holdings(cloud.connection, cloud.magnum, site.name)
+        there = with_claimed(holdings, Inside(volumes=volumes), holdings.magnum_clusters[0].uuid)
+        removal.mark_volumes(cloud.connection, site.name, there.volumes)
 
 
 def _uninstall(site: Site, seen: Inside, there: Reached, report: Report) -> None:
