@@ -6,7 +6,7 @@ UV_VERSION := 0.13.9
 LOCK_OPTIONS := -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help install images demo test test-contract test-real test-charts test-matrix soak bench lint lock clean
+.PHONY: help install images demo test test-e2e test-contract test-real test-charts test-matrix soak bench lint lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,7 +38,10 @@ demo: install ## a hub with Dask on a cloud on this machine, from nothing; leave
 	@$(BIN)/python examples/tour.py --state $(SANDBOX)
 
 test: install ## the tests; need neither root nor, once installed, a network
-	$(BIN)/pytest -n 3 --dist loadfile tests/unit tests/integration tests/sandbox tests/e2e
+	$(BIN)/pytest -n 3 --dist loadfile tests/unit tests/integration tests/sandbox tests/e2e/test_provision.py
+
+test-e2e: install ## every flow from the command line and from Prefect, on a whole sandbox; as little needed
+	$(BIN)/pytest -n 2 --dist loadfile tests/e2e
 
 test-contract: install ## the sandbox against real services, where the environment names them (CONTRIBUTING.md)
 	$(BIN)/pytest tests/contract
@@ -46,7 +49,7 @@ test-contract: install ## the sandbox against real services, where the environme
 test-real: install ## the whole runbook on real services: MAGNUMHUB_TEST_CLOUD is a clouds.yaml entry (tests/real/conftest.py)
 	$(BIN)/pytest tests/real --timeout 900
 
-test-matrix: ## kills, faults, repeats; PART=provision or PART=check runs one part
+test-matrix: ## kills, faults, repeats; PART=provision, check, redeploy or teardown runs one part
 	$(BIN)/pytest -n 2 --dist loadfile tests/matrix $(if $(PART),-k $(PART))
 
 soak: ## 100 checks in a row in one process, its memory measured
