@@ -9,7 +9,7 @@ LOCK_OPTIONS := -q --universal --python-version 3.11 --generate-hashes --no-emit
 .PHONY: help install images demo test test-e2e test-contract test-real test-charts test-matrix soak bench lint lock clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 # One stamp: installing again costs nothing until a lock or the project's metadata changes.
 install: $(VENV)/.installed images ## .venv with magnumhub and the sandbox's images

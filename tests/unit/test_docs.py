@@ -21,7 +21,7 @@ from sandbox.scenarios import SCENARIOS
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+TARGETS = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.M))
 # Prefect's own commands are run, as README has them, by tests/e2e/test_provision.py.
 NOT_OURS = {"export", "prefect", "kubectl", "helm", "git", "cd", "ssh"}
 
