@@ -40,7 +40,7 @@ demo: install ## a hub with Dask on a cloud on this machine, from nothing; leave
 test: install ## the tests; need neither root nor, once installed, a network
 	$(BIN)/pytest -n 3 --dist loadfile tests/unit tests/integration tests/sandbox tests/e2e/test_provision.py
 
-test-e2e: install ## every flow from the command line and from Prefect, on a whole sandbox; as little needed
+test-e2e: install ## every flow from the command line and from Prefect, on a whole sandbox (no root, no network)
 	$(BIN)/pytest -n 2 --dist loadfile tests/e2e
 
 test-contract: install ## the sandbox against real services, where the environment names them (CONTRIBUTING.md)

@@ -73,7 +73,7 @@ def test_command_is_known(document: str, command: str) -> None:
 
 @pytest.mark.parametrize(("document", "quoted"), list(_in_backticks()))
 def test_named_commands_and_files_are_there(document: str, quoted: str) -> None:
-    if match := re.match(r"make ([a-z-]+)", quoted):
+    if match := re.match(r"make ([a-z0-9-]+)", quoted):
         assert match[1] in TARGETS, document
     if (
         re.fullmatch(r"[\w.-]+(/[\w.*-]+)+/?|[A-Z]+\.md|prefect\.yaml|pyproject\.toml", quoted)
