@@ -134,8 +134,8 @@ def repoint(conn: Connection, site: Site, targets: Mapping[Part, tuple[FloatingI
         report(f"putting addresses back where they were: {error}")
         _restore(conn, before, error)
         raise
-    for id, port in dict(steps).items():
-        report(f"{seen[id].address} {f'is on port {port}' if port else 'is free'} now")
+    there = {seen[id].address: port for id, port in dict(steps).items()}
+    report(", ".join(f"{address} {'serves' if port else 'is free'} now" for address, port in there.items()))
 
 
 def commit(
