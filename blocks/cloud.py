@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.spec import Site
-from magnumhub.openstack.cloud import connect, magnum_client, refuse_other_project
+from magnumhub.openstack.cloud import close, connect, magnum_client, refuse_other_project
 
 BLOCK_PREFIX = "block:"
 
@@ -50,7 +50,7 @@ def open_cloud(name: str, *, timeout_s: float) -> Iterator[Cloud]:
     try:
         yield Cloud(connection, magnum_client(connection))
     finally:
-        connection.close()
+        close(connection)
 
 
 def _credentials(cloud: str) -> str | dict[str, Any]:

@@ -19,6 +19,7 @@ import requests
 from magnumclient.v1.client import Client as MagnumClient
 from openstack import config as sdk_config
 from openstack.connection import Connection
+from openstack.proxy import Proxy
 
 from magnumhub.domain.errors import AuthenticationError, MagnumhubError, RefusedError, ServiceError, TransientError
 
@@ -82,6 +83,18 @@ def connect(cloud: str | Mapping[str, Any], *, timeout_s: float) -> Connection:
             raise ours from error
         raise AuthenticationError(ours.message, _CREDENTIAL_HINT) from error
     return conn
+
+
+def close(conn: Connection) -> None:
+    """End a session, and let go of it.
+
+    Safe to repeat.
+
+    openstacksdk remembers of 256 requests how it called them, and with each the whole connection: a worker that lives
+    for months would hold hundreds. Measured with 4.22: 0.05 MiB each.
+    """
+    conn.close()
+    Proxy._extract_name.cache_clear()
 
 
 def magnum_client(conn: Connection, *, microversion: str = MAGNUM_MICROVERSION) -> MagnumClient:
