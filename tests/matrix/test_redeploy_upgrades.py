@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(900)
 
 @pytest.fixture(scope="module")
 def site(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> RedeployedSite:
-    short = {"notebook": 90, "release": 240}
+    short = {"notebook": 90, "release": 180}
     chart = {"chart": {"version": OLDEST}}
     folder = tmp_path_factory.mktemp("site")
     return redeployed_site(running_sandbox, folder, fit=FIT, jupyterhub=chart, limits_s=short)
@@ -75,9 +75,11 @@ def test_the_way_back_across_it_is_refused_by_the_plan(site: RedeployedSite) -> 
     assert site.sandbox.mutations() == before
 
 
-def test_values_that_leave_the_hub_without_a_pod_are_undone(site: RedeployedSite) -> None:
-    impossible = json.dumps({"hub": {"resources": {"requests": {"cpu": 1000}}}})
-    ran = site.redeploy("--hub-values", impossible, exit_code=1)
+def test_values_with_which_the_hub_does_not_start_are_undone(site: RedeployedSite) -> None:
+    broken = json.dumps({"hub": {"image": {"tag": "not-there"}}})
+    ran = site.sandbox.magnumhub("redeploy", site.path, "--json", "--hub-values", broken, timeout_s=800)
+    assert ran.exit_code == 1, ran.stdout + ran.stderr
+    assert "ImagePullBackOff" in ran.error["message"]
     assert f"rolled back to jupyterhub chart {NEW}" in ran.error["message"]
     assert hub_version(site) == "5.5.0"
 
