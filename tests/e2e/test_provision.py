@@ -76,7 +76,7 @@ def test_document_says_what_is_there(provisioned: Ran, running_sandbox: Sandbox)
     }
     assert document["health"]["level"] == "Healthy"
     assert document["health"]["benchmark"]["from"] == "notebook"
-    assert [stage["name"] for stage in document["stages"]][:3] == ["preflight", "addresses", "cluster start"]
+    assert [stage["name"] for stage in document["stages"]][:4] == ["preflight", "plan", "addresses", "cluster start"]
 
 
 def test_endpoints_answer_at_the_asked_addresses(provisioned: Ran) -> None:
