@@ -84,11 +84,12 @@ def _verified(
 def _brought_back(
     failed: Deployment, site: Site, way: Way, addresses: Addresses, moves: list[Move], before: Before
 ) -> Deployment:
+    old = {str(move.part): move.old.address for move in moves if move.old is not None}
     try:
         now = _back(site, failed.magnum_cluster, way, addresses, moves, before)
     except MagnumhubError as error:
-        return brought_back(failed, now=None, why_not=error.message)
-    return brought_back(failed, now=now)
+        return brought_back(failed, now=None, addresses=old, why_not=error.message)
+    return brought_back(failed, now=now, addresses=old)
 
 
 def _stopped(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
@@ -50,11 +51,14 @@ class Deployment(Result):
         }
 
 
-def brought_back(failed: Deployment, *, now: Deployment | None, why_not: str = "") -> Deployment:
+def brought_back(
+    failed: Deployment, *, now: Deployment | None, addresses: Mapping[str, str], why_not: str = ""
+) -> Deployment:
     """The document of a run after which users could not work, so that everything went back.
 
     Args:
         now: the site as it is again; None: it could not be brought back, or was never seen to work before.
+        addresses: by role, those that moved and serve again.
         why_not: what kept it from coming back.
     """
     assert failed.health is not None
@@ -66,7 +70,16 @@ def brought_back(failed: Deployment, *, now: Deployment | None, why_not: str = "
         remedy="Mend what the other findings say, then run again." if now else "magnumhub provision SITE, or by hand.",
     )
     health = failed.health.model_copy(update={"level": "Unhealthy", "findings": (*failed.health.findings, finding)})
-    return (now or failed).model_copy(update={"health": health, "undone": True})
+    return (now or _at(failed, addresses)).model_copy(update={"health": health, "undone": True})
+
+
+def _at(deployment: Deployment, addresses: Mapping[str, str]) -> Deployment:
+    """The same at other addresses."""
+    urls = {
+        role: url.replace(deployment.addresses[role] or "", addresses[role]) if url and role in addresses else url
+        for role, url in deployment.endpoints.items()
+    }
+    return deployment.model_copy(update={"addresses": {**deployment.addresses, **addresses}, "endpoints": urls})
 
 
 def stopped(error: MagnumhubError, *, now: Deployment | None, why_not: str = "") -> MagnumhubError:
