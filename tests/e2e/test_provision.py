@@ -161,9 +161,11 @@ def test_status_and_plan_agree(running_sandbox: Sandbox) -> None:
     status = running_sandbox.magnumhub("status", running_sandbox.site("heat"), "--json")
     assert status.exit_code == 0, status.stderr
     assert {release["name"] for release in status.document["releases"]} == {"jupyterhub", "dask-gateway"}
+    before = running_sandbox.mutations()
     plan = running_sandbox.magnumhub("plan", running_sandbox.site("heat"), "--json", "--exit-code")
     assert plan.exit_code == 0, plan.stdout + plan.stderr
     assert {change["action"] for change in plan.document["changes"]} == {"keep"}
+    assert running_sandbox.mutations() == before
 
 
 @pytest.fixture(scope="module")
