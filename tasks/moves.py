@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from prefect import task
 
 from blocks.cloud import cloud_of
-from magnumhub.domain.errors import AuthenticationError, RefusedError, StalePlanError
+from magnumhub.domain.errors import AuthenticationError
 from magnumhub.domain.plan import Plan
 from magnumhub.domain.plan_rows import OldAddresses
 from magnumhub.domain.results import Addresses, FloatingIP, MagnumCluster, Part
@@ -17,7 +17,6 @@ from magnumhub.domain.wiring import public_services
 from magnumhub.kube.errors import NotFoundError
 from magnumhub.kube.services import service_ports
 from magnumhub.openstack import floating_ips, readdress
-from magnumhub.openstack.addresses import Seen, held
 from magnumhub.openstack.moves import misplaced
 from magnumhub.openstack.readdress import Move
 from magnumhub.services.outage import Watch, watching
@@ -75,26 +74,8 @@ def confirm_addresses(site: Site, addresses: Addresses, moves: list[Move]) -> tu
     """
     with stage("addresses now"), cloud_of(site) as cloud:
         seen = floating_ips.observe(cloud.connection)
-        to = {move.part: move.new for move in moves}
-        now: dict[str, FloatingIP] = {}
-        for part, began_with in _by_part(addresses).items():
-            holds = held(seen, site=site.name, role=part)
-            if holds is None or holds.id not in (began_with.id, to[part].id if part in to else ""):
-                raise StalePlanError(f"address {part}", planned="keep", now="change")
-            now[part] = floating_ips.result_of(holds, "kept")
-        left = [move for move in moves if move.part not in now or now[move.part].id != move.new.id]
-        fresh = {ip.id: ip for ip in seen}
-        for move in left:
-            if move.new.id not in fresh:
-                raise RefusedError(f"{move.new.address} was released meanwhile", "run again: another is reserved")
-        return addresses.model_copy(update=now), [
-            move.model_copy(update={"new": _again(move.new, fresh), "old": now.get(move.part, move.old)})
-            for move in left
-        ]
-
-
-def _again(address: FloatingIP, seen: Mapping[str, Seen]) -> FloatingIP:
-    return address.model_copy(update={"port_id": seen[address.id].port_id})
+        now, left = readdress.still_held(seen, site=site.name, began_with=_by_part(addresses), moves=moves)
+        return addresses.model_copy(update={**now}), left
 
 
 @contextmanager
@@ -144,7 +125,11 @@ def point_addresses(site: Site, magnum_cluster: MagnumCluster, addresses: Addres
     with stage("point addresses") as report, cloud_of(site) as cloud:
         still_holding(site)
         seen = {ip.id: ip for ip in floating_ips.observe(cloud.connection)}
-        current = {part: _again(address, seen) for part, address in _by_part(addresses).items() if address.id in seen}
+        current = {
+            part: address.model_copy(update={"port_id": seen[address.id].port_id})
+            for part, address in _by_part(addresses).items()
+            if address.id in seen
+        }
         services = {part: service for part, service in public_services(site).items() if part in current}
         ports = readdress.vip_ports(cloud.connection, magnum_cluster.uuid, services, current)
         targets = misplaced(current, ports)

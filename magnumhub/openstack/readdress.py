@@ -15,11 +15,11 @@ from typing import Literal
 from openstack.connection import Connection
 
 from magnumhub.domain.checks.leftovers import balancer_prefix
-from magnumhub.domain.errors import MagnumhubError, NotOursError, RefusedError, ServiceError
+from magnumhub.domain.errors import MagnumhubError, NotOursError, RefusedError, ServiceError, StalePlanError
 from magnumhub.domain.results import FloatingIP, Part, Report, Result
 from magnumhub.domain.spec import Site
 from magnumhub.domain.wiring import ServiceName
-from magnumhub.openstack.addresses import Seen, serves_balancer
+from magnumhub.openstack.addresses import Seen, held, serves_balancer
 from magnumhub.openstack.cloud import translated
 from magnumhub.openstack.floating_ips import allocate, external_network_id, observe, result_of, write_mark
 from magnumhub.openstack.marks import Mark, others_tags
@@ -77,6 +77,41 @@ def reserve(conn: Connection, site: Site, wishes: Mapping[Part, str], report: Re
         old = result_of(decision.old, "kept") if decision.old else None
         moves.append(Move(part=decision.part, new=new, old=old))
     return moves
+
+
+def still_held(
+    seen: Sequence[Seen], *, site: str, began_with: Mapping[Part, FloatingIP], moves: Sequence[Move]
+) -> tuple[dict[Part, FloatingIP], list[Move]]:
+    """The addresses that a run began with, and the moves that are left, as they are now (pure).
+
+    A move that an earlier try of the same run has committed is none any more.
+
+    Args:
+        seen: every floating IP of the project.
+
+    Raises:
+        StalePlanError: a part has another address by now.
+        RefusedError: an address to move to was released meanwhile.
+    """
+    there, to = {ip.id: ip for ip in seen}, {move.part: move.new.id for move in moves}
+    now: dict[Part, FloatingIP] = {}
+    for part, address in began_with.items():
+        holds = held(seen, site=site, role=part)
+        if holds is None or holds.id not in (address.id, to.get(part)):
+            raise StalePlanError(f"address {part}", planned="keep", now="change")
+        now[part] = result_of(holds, "kept")
+    left = [move for move in moves if move.part not in now or now[move.part].id != move.new.id]
+    if gone := [move.new.address for move in left if move.new.id not in there]:
+        raise RefusedError(f"{', '.join(gone)} was released meanwhile", "run again: another is reserved")
+    return now, [
+        move.model_copy(
+            update={
+                "new": move.new.model_copy(update={"port_id": there[move.new.id].port_id}),
+                "old": now.get(move.part, move.old),
+            }
+        )
+        for move in left
+    ]
 
 
 def vip_ports(
