@@ -75,7 +75,7 @@ def confirm_addresses(site: Site, addresses: Addresses, moves: list[Move]) -> tu
     with stage("addresses now"), cloud_of(site) as cloud:
         seen = floating_ips.observe(cloud.connection)
         now, left = readdress.still_held(seen, site=site.name, began_with=_by_part(addresses), moves=moves)
-        return addresses.model_copy(update={**now}), left
+        return addresses.model_copy(update={str(part): address for part, address in now.items()}), left
 
 
 @contextmanager
