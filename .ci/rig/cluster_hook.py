@@ -96,12 +96,14 @@ def create(cluster: Cluster) -> str:
     put_on_master(kubeconfig)
     cluster.forwards("").write_text(json.dumps({os.environ["RIG_MASTER_ID"]: {"6443": f"127.0.0.1:{port}"}}))
     first = next(iter(cluster.nodes.values()))
+    nodes = cluster.folder / "nodes.json"
+    nodes.write_text(json.dumps(cluster.nodes))
     start(
         cluster,
         "node",
         f"--kubeconfig={kubeconfig}",
-        f"--names={','.join(cluster.nodes)}",
-        f"--addresses={','.join(cluster.nodes.values())}",
+        f"--nodes={nodes}",
+        f"--source={first}",
         f"--cpu={cpu}",
         f"--memory-gib={memory_gib}",
         f"--pod-cidr={cluster.part(PODS)}",
