@@ -11,6 +11,7 @@ from magnumhub.domain.errors import MagnumhubError
 from magnumhub.domain.plan import Plan
 from magnumhub.domain.results import Addresses, MagnumCluster
 from magnumhub.domain.spec import Site
+from magnumhub.domain.wiring import RELEASES
 from magnumhub.openstack.readdress import Move
 from tasks.access import Way
 from tasks.charts import ensure_helm
@@ -118,6 +119,6 @@ def _back(
     if not before.good:
         return None
     back = roll_back_releases(site, magnum_cluster, way, addresses, before, recreate)
-    if len(back) < len(("jupyterhub", "dask_gateway")):
+    if len(back) < len(RELEASES):
         return None
     return _verified(site, magnum_cluster, way, addresses, back["jupyterhub"], back["dask_gateway"])

@@ -146,7 +146,7 @@ def refuse_nothing_there(site: Site, plan: Plan) -> None:
     """Stop where there is nothing yet that could be redeployed.
 
     Raises:
-        RefusedError: there is no cluster, or a release of it is missing.
+        RefusedError: there is no cluster.
     """
     row = plan.row(f"cluster {site.name}")
     if row is not None and row.action == "create":

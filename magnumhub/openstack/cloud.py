@@ -7,10 +7,10 @@ exceptions, and the reason a service gave is often only in the reply's body. Nob
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import keystoneauth1.exceptions as keystone_errors
 import magnumclient.exceptions as magnum_errors
@@ -22,6 +22,8 @@ from openstack.connection import Connection
 from openstack.proxy import Proxy
 
 from magnumhub.domain.errors import AuthenticationError, MagnumhubError, RefusedError, ServiceError, TransientError
+
+T = TypeVar("T")
 
 MAGNUM_MICROVERSION = "1.6"
 """Asynchronous creation (1.2), statistics (1.4) and quotas (1.6), and no later: from 1.10 a node_count of 0 is taken.
@@ -158,6 +160,22 @@ def translated(doing: str, *, hint: str = "") -> Iterator[None]:
         requests.RequestException,
     ) as error:
         raise error_for(doing, error, hint) from error
+
+
+def looked_at(what: str, look: Callable[[], T], unseen: dict[str, str]) -> T | None:
+    """What was seen; None where the cloud refuses to show it, and then `unseen` says why: the rest is looked at still.
+
+    Raises:
+        TransientError: the service does not answer.
+    """
+    try:
+        with translated(f"looking at {what}"):
+            return look()
+    except MagnumhubError as error:
+        if error.transient:
+            raise
+        unseen[what] = error.message
+        return None
 
 
 def error_for(doing: str, error: Exception, hint: str = "") -> MagnumhubError:

@@ -9,13 +9,12 @@ from magnumclient.v1.client import Client as MagnumClient
 from openstack.connection import Connection
 
 from magnumhub.domain.checks.leftovers import Balancer
-from magnumhub.domain.errors import MagnumhubError
 from magnumhub.domain.facts import ClusterFacts, Named
 from magnumhub.domain.holdings import Holdings, OwnAddress, OwnVolume, is_address_of, is_balancer_of
 from magnumhub.domain.needs import our_clusters
 from magnumhub.openstack import floating_ips
 from magnumhub.openstack.addresses import Seen
-from magnumhub.openstack.cloud import translated
+from magnumhub.openstack.cloud import looked_at, translated
 from magnumhub.openstack.cluster_rules import server_pattern
 from magnumhub.openstack.marks import clusters_of
 from magnumhub.openstack.survey import clusters_named
@@ -72,14 +71,7 @@ def observe_holdings(conn: Connection, magnum: MagnumClient, site: str, *, known
 
 def _seen(what: str, look: Callable[[], tuple[T, ...]], unseen: dict[str, str]) -> tuple[T, ...]:
     """What the cloud may refuse to show is remembered with the reason: the rest is taken down all the same."""
-    try:
-        with translated(f"looking at {what}"):
-            return look()
-    except MagnumhubError as error:
-        if error.transient:
-            raise
-        unseen[what] = error.message
-        return ()
+    return looked_at(what, look, unseen) or ()
 
 
 def _in_full(magnum: MagnumClient, cluster: ClusterFacts) -> ClusterFacts:

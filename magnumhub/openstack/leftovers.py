@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from magnumclient.v1.client import Client as MagnumClient
 from openstack.connection import Connection
 
 from magnumhub.domain.checks.leftovers import Balancer, CloudLeftovers
-from magnumhub.domain.errors import MagnumhubError
 from magnumhub.domain.facts import AddressFacts
 from magnumhub.domain.holdings import is_address_of, is_balancer_of
-from magnumhub.openstack.cloud import translated
+from magnumhub.openstack.cloud import looked_at
 from magnumhub.openstack.survey import addresses_of, clusters_named
 
 
@@ -30,24 +26,13 @@ def observe_cloud_leftovers(conn: Connection, magnum: MagnumClient, *, site: str
     unseen: dict[str, str] = {}
     return CloudLeftovers(
         cluster_uuid=cluster_uuid,
-        addresses=_seen("floating IPs", lambda: _addresses(conn, site, cluster_uuid), unseen),
-        magnum_clusters=_seen("Magnum clusters", lambda: clusters_named(magnum, site), unseen),
-        balancers=_seen("load balancers", lambda: _balancers(conn, cluster_uuid), unseen)
+        addresses=looked_at("floating IPs", lambda: _addresses(conn, site, cluster_uuid), unseen),
+        magnum_clusters=looked_at("Magnum clusters", lambda: clusters_named(magnum, site), unseen),
+        balancers=looked_at("load balancers", lambda: _balancers(conn, cluster_uuid), unseen)
         if conn.has_service("load-balancer")
         else None,
         unseen=unseen,
     )
-
-
-def _seen(what: str, look: Callable[[], Any], unseen: dict[str, str]) -> Any:
-    try:
-        with translated(f"looking at {what}"):
-            return look()
-    except MagnumhubError as error:
-        if error.transient:
-            raise
-        unseen[what] = error.message
-        return None
 
 
 def _addresses(conn: Connection, site: str, cluster_uuid: str) -> tuple[AddressFacts, ...]:

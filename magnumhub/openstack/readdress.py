@@ -10,12 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
 
 from openstack.connection import Connection
 
 from magnumhub.domain.checks.leftovers import balancer_prefix
 from magnumhub.domain.errors import MagnumhubError, NotOursError, RefusedError, ServiceError, StalePlanError
+from magnumhub.domain.plan_rows import OldAddresses
 from magnumhub.domain.results import FloatingIP, Part, Report, Result
 from magnumhub.domain.spec import Site
 from magnumhub.domain.wiring import ServiceName
@@ -177,7 +177,7 @@ def commit(
     conn: Connection,
     site: Site,
     moves: Sequence[Move],
-    old_addresses: Literal["keep", "release"],
+    old_addresses: OldAddresses,
     report: Report,
 ) -> None:
     """Let the marks say that the moves are done: from here on every run agrees on the new addresses.
