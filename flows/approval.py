@@ -15,7 +15,7 @@ from magnumhub.domain.approval import not_accepted, refusal
 from magnumhub.domain.errors import WaitingError
 from magnumhub.domain.results import Addresses, FloatingIP, Report
 from magnumhub.domain.spec import Site
-from tasks.approval import can_suspend, last_answer, suspend, tell_waiting
+from tasks.approval import can_suspend, last_answer, no_longer_waits, suspend, tell_answer, tell_waiting
 from tasks.network import by_role, forget_asked, mark_asked, request_ingress
 from tasks.progress import stage
 
@@ -30,6 +30,7 @@ def asking(site: Site) -> Iterator[None]:
     Raises:
         WaitingError: this run is no deployment's, so that it ends with the request's text (exit code 4).
     """
+    no_longer_waits()  # a run that was resumed begins here
     try:
         yield
     except WaitingError as waiting:
@@ -52,11 +53,11 @@ def await_ingress(site: Site, addresses: Addresses | Mapping[str, FloatingIP]) -
 
     Raises:
         RefusedError: the answer was no; says what was kept.
-        WaitingError: as for `asking`.
+        WaitingError: they have to be asked for, which `asking` does.
     """
     if site.network.ingress.approval == "open":
         return
-    with asking(site), stage("ingress") as report:
+    with stage("ingress") as report:
         again = _heed_answer(site, addresses, report.remark) if can_suspend() else ""
         if waiting := request_ingress(site, addresses, again=again):
             raise waiting
@@ -70,9 +71,10 @@ def _heed_answer(site: Site, addresses: Addresses | Mapping[str, FloatingIP], re
         return not_accepted(error.errors())
     if answer is None:
         return ""
+    reserved = {role: ip.address for role, ip in by_role(addresses).items()}
+    tell_answer(site, reserved, answer)
     if not answer.granted:
         forget_asked(site)  # whoever starts the flow again is asked again
-        reserved = {role: ip.address for role, ip in by_role(addresses).items()}
         raise refusal(site.name, reserved, answer.remark)
     report(f"the firewall is said to be open{f' ({answer.remark})' if answer.remark else ''}")
     return ""

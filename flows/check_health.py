@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from flows.naming import run_name
 from flows.outcome import ended_health
 from magnumhub.domain.conclusion import busy, conclude, untold
 from magnumhub.domain.errors import BusyError
@@ -36,7 +37,7 @@ from tasks.sites import SiteName
 from tasks.users import check_users
 
 
-@flow(name="check_health", flow_run_name="check_health {site}")
+@flow(name="check_health", flow_run_name=run_name)
 def check_health(site: SiteName) -> Health | State[Health]:
     """Look at a site from the Kubernetes API to a computation in a notebook, and say what to do about what is wrong.
 

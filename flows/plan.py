@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from prefect import flow
 
+from flows.naming import run_name
 from magnumhub.domain.plan import Plan
 from magnumhub.domain.spec_file import load_site
 from tasks.charts import check_values
 from tasks.plan import make_plan
+from tasks.report import publish_plan
 from tasks.sites import SiteName
 
 
-@flow(name="plan", flow_run_name="plan {site}")
+@flow(name="plan", flow_run_name=run_name)
 def plan(site: SiteName) -> Plan:
     """Say for every resource whether provision would create, keep or change it, or is blocked; change nothing.
 
@@ -19,6 +21,7 @@ def plan(site: SiteName) -> Plan:
         site: the site's name in deployments/sites, or the path of its file.
     """
     prepared = make_plan(load_site(site))
+    publish_plan(prepared.plan)
     if prepared.ground is not None:
         check_values(prepared.site, prepared.ground)
     return prepared.plan

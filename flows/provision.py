@@ -8,23 +8,26 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.approval import asking, await_ingress
+from flows.naming import run_name
 from flows.outcome import ended, timed
-from flows.rollout import roll_out
+from flows.rollout import STAGES, roll_out
 from magnumhub.domain.deployment import Deployment
 from magnumhub.domain.spec_file import load_site
 from tasks.access import open_master
 from tasks.charts import check_values
 from tasks.cluster import start_cluster, wait_for_cluster
 from tasks.kubernetes import holding_site, wait_for_kubernetes
+from tasks.live import live_progress
 from tasks.moves import confirm_addresses
 from tasks.network import reserve_addresses, settle_addresses
 from tasks.overrides import remember_overrides
 from tasks.plan import ground_to_act, make_plan, tell
 from tasks.progress import recording
+from tasks.report import publish_deployment, publish_plan
 from tasks.sites import SiteName
 
 
-@flow(name="provision", flow_run_name="provision {site}")
+@flow(name="provision", flow_run_name=run_name)
 def provision(site: SiteName, replace_failed: bool = False) -> Deployment | State[Deployment]:
     """Bring a site from nothing to a working JupyterHub with Dask, or from wherever it is to what its file says.
 
@@ -37,8 +40,9 @@ def provision(site: SiteName, replace_failed: bool = False) -> Deployment | Stat
     """
     spec = load_site(site)
     started_s = time.monotonic()
-    with asking(spec), recording() as stages:
+    with asking(spec), live_progress(STAGES), recording() as stages:
         prepared = make_plan(spec, replace_failed=replace_failed)
+        publish_plan(prepared.plan)
         spec, plan, ground = prepared.site, prepared.plan, ground_to_act(prepared)
         check_values(spec, ground)
         tell(plan)
@@ -54,4 +58,6 @@ def provision(site: SiteName, replace_failed: bool = False) -> Deployment | Stat
             deployment = roll_out(spec, plan, magnum_cluster, way, addresses, moves=[])
             if prepared.is_outdated:
                 remember_overrides(spec, magnum_cluster, way, prepared.overrides)
-    return ended(timed(deployment, stages, started_s))
+    deployment = timed(deployment, stages, started_s)
+    publish_deployment(spec, deployment)
+    return ended(deployment)

@@ -10,8 +10,9 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from flows.approval import asking, await_ingress
+from flows.naming import run_name
 from flows.outcome import ended, timed
-from flows.rollout import roll_out
+from flows.rollout import STAGES, roll_out
 from magnumhub.domain.deployment import Deployment
 from magnumhub.domain.overrides import laid_over, overrides_asked
 from magnumhub.domain.plan import Plan
@@ -23,11 +24,13 @@ from tasks.access import open_master
 from tasks.charts import check_values
 from tasks.cluster import start_cluster, wait_for_cluster
 from tasks.kubernetes import holding_site, wait_for_kubernetes
+from tasks.live import live_progress
 from tasks.moves import commit_moves, confirm_addresses, reserve_moves
 from tasks.network import reserve_addresses
 from tasks.overrides import remember_overrides
 from tasks.plan import ground_to_act, make_plan, refuse_nothing_there, tell
 from tasks.progress import recording
+from tasks.report import publish_deployment, publish_plan
 from tasks.sites import SiteName
 
 Wish = (
@@ -39,7 +42,7 @@ ChartVersion = Annotated[str, Field(pattern=r"^v?\d+\.\d+\.\d+\S*$")]
 Image = Annotated[str, Field(pattern=r"^\S+:\w[\w.-]*$")]
 
 
-@flow(name="redeploy", flow_run_name="redeploy {site}")
+@flow(name="redeploy", flow_run_name=run_name)
 def redeploy(
     site: SiteName,
     hub_floating_ip: Wish = "keep",
@@ -79,8 +82,9 @@ def redeploy(
         image=image,
     )
     laid_over(spec, asked)  # together they have to be a site, which is known before anything is asked of anybody
-    with asking(spec), recording() as stages:
+    with asking(spec), live_progress((*STAGES, "remember", "marks")), recording() as stages:
         prepared = make_plan(spec, asked=asked, moves=Moves(wishes, old_addresses))
+        publish_plan(prepared.plan)
         if dry_run:
             return prepared.plan
         spec, plan, ground = prepared.site, prepared.plan, ground_to_act(prepared)
@@ -99,4 +103,6 @@ def redeploy(
             if not deployment.undone:
                 remember_overrides(spec, magnum_cluster, way, prepared.overrides)
                 commit_moves(spec, moves, old_addresses)
-    return ended(timed(deployment, stages, started_s))
+    deployment = timed(deployment, stages, started_s)
+    publish_deployment(spec, deployment)
+    return ended(deployment)

@@ -24,6 +24,12 @@ from tasks.releases import Installed
 from tasks.rollback import Before, look_before, roll_back_releases
 from tasks.verify import endpoints_of, verify_site
 
+STAGES = (
+    *("preflight", "plan", "addresses", "cluster start", "cluster wait", "master access", "kubernetes", "lease"),
+    *("addresses now", "nodes", "storage", "helm", "before", "point addresses", "jupyterhub", "dask_gateway", "verify"),
+)
+"""Those that every run has, for its progress."""
+
 
 def roll_out(
     site: Site, plan: Plan, magnum_cluster: MagnumCluster, way: Way, addresses: Addresses, moves: list[Move]

@@ -7,10 +7,13 @@ import time
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from flows.naming import run_name
 from flows.outcome import ended_teardown
 from magnumhub.domain.plan import Plan
 from magnumhub.domain.spec_file import load_site
 from magnumhub.domain.teardown import Homes, Teardown, refuse_blocked, refuse_unconfirmed
+from tasks.live import live_progress
+from tasks.report import publish_plan, publish_teardown
 from tasks.sites import SiteName
 from tasks.teardown import (
     audit,
@@ -26,8 +29,13 @@ from tasks.teardown import (
     wait_until_deleted,
 )
 
+_STAGES = (
+    *("plan", "remember", "lease", "plan again", "volumes settled", "releases", "cluster delete", "cluster wait"),
+    *("what stayed", "addresses", "audit"),
+)
 
-@flow(name="teardown", flow_run_name="teardown {site}")
+
+@flow(name="teardown", flow_run_name=run_name)
 def teardown(site: SiteName, confirm: str, homes: Homes, dry_run: bool = False) -> Teardown | Plan | State[Teardown]:
     """Take away all that a site has in the cloud: releases, load balancers, cluster, and last its addresses.
 
@@ -43,18 +51,22 @@ def teardown(site: SiteName, confirm: str, homes: Homes, dry_run: bool = False) 
     """
     spec, started_s = load_site(site), time.monotonic()
     refuse_unconfirmed(spec.name, confirm, homes)
-    surveyed = survey_site(spec, homes)
-    if dry_run:
-        return surveyed.plan
-    refuse_blocked(surveyed.plan)
-    if surveyed.plan.would_change:
-        remember_clusters(spec, surveyed)  # once Magnum has deleted them, nobody else knows their uuids
-        with holding_if_there(spec, surveyed):
-            surveyed = survey_again(spec, homes, surveyed.plan)
-            settle_volumes(spec, homes, surveyed)
-            empty_cluster(spec, homes, surveyed)
-            delete_clusters(spec, surveyed)
-        wait_until_deleted(spec, surveyed)
-        delete_what_stayed(spec, homes, surveyed)
-        give_up_addresses(spec, surveyed)
-    return ended_teardown(audit(spec, homes, surveyed, started_s))
+    with live_progress(_STAGES):
+        surveyed = survey_site(spec, homes)
+        publish_plan(surveyed.plan)
+        if dry_run:
+            return surveyed.plan
+        refuse_blocked(surveyed.plan)
+        if surveyed.plan.would_change:
+            remember_clusters(spec, surveyed)  # once Magnum has deleted them, nobody else knows their uuids
+            with holding_if_there(spec, surveyed):
+                surveyed = survey_again(spec, homes, surveyed.plan)
+                settle_volumes(spec, homes, surveyed)
+                empty_cluster(spec, homes, surveyed)
+                delete_clusters(spec, surveyed)
+            wait_until_deleted(spec, surveyed)
+            delete_what_stayed(spec, homes, surveyed)
+            give_up_addresses(spec, surveyed)
+        torn_down = audit(spec, homes, surveyed, started_s)
+    publish_teardown(torn_down)
+    return ended_teardown(torn_down)

@@ -6,6 +6,8 @@ would run a second time after the resume.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import NoReturn
 from uuid import uuid5
 
@@ -18,13 +20,18 @@ from prefect.input import RunInput, keyset_from_paused_state
 from prefect.states import Suspended
 from pydantic import Field
 
-from magnumhub.domain.approval import question
+from magnumhub.domain.approval import answered, question
 from magnumhub.domain.errors import WaitingError
 from magnumhub.domain.spec import Site
 from tasks.notify import announce_waiting
+from tasks.report import leave
 
 ANSWER_WITHIN_S = 14 * 24 * 3600
 """A cloud's support answers within days. What nobody has answered after two weeks is forgotten, and costs a cluster."""
+
+
+WAITS = "waits-for-approval"
+"""The tag of a run that waits for a person; the UI filters by it."""
 
 
 class IngressAnswer(RunInput):
@@ -73,14 +80,43 @@ def tell_waiting(site: Site, waiting: WaitingError) -> None:
     announce_waiting(site, waiting, uuid5(run.id, _key(run, _questions(run) + 1)))
 
 
+def tell_answer(site: Site, addresses: Mapping[str, str], answer: IngressAnswer) -> None:
+    """Let the artifact `ingress-SITE` say how the question was answered, so that it does not go on asking.
+
+    Safe to repeat: each call adds a version; one that the server does not take is said.
+
+    Args:
+        addresses: role to floating IP.
+    """
+    page = answered(site.name, addresses, granted=answer.granted, remark=answer.remark, at=datetime.now(UTC))
+    told = "granted" if answer.granted else "refused"
+    leave(f"ingress-{site.name}", page, f"the firewall of {site.name}: {told}")
+
+
+def no_longer_waits() -> None:
+    """Take the tag of a suspended run away; its name is given anew by Prefect whenever it starts.
+
+    Safe to repeat: asks nothing where the run began without it.
+    """
+    context = FlowRunContext.get()
+    if context is not None and context.flow_run is not None and WAITS in context.flow_run.tags:
+        with get_client(sync_client=True) as client:
+            tags = [tag for tag in client.read_flow_run(context.flow_run.id).tags if tag != WAITS]
+            client.update_flow_run(context.flow_run.id, tags=tags)
+
+
 def suspend(site: Site, waiting: WaitingError) -> NoReturn:
     """End this process with the question in the run's form; it holds no slot of a worker until it is answered.
+
+    Lists of runs show that it waits, by its name and by a tag, as they cannot show whose turn a Suspended run is.
 
     Raises:
         Pause: Prefect's engine ends the process on it, and begins the flow from the top once it is resumed.
     """
     run = _own_run()
     form = IngressAnswer.with_initial_data(description=question(site.name, waiting))
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(run.id, name=f"{run.name} (waits for approval)", tags=[*run.tags, WAITS])
     suspend_flow_run(wait_for_input=form, key=_key(run, _questions(run) + 1), timeout=ANSWER_WITHIN_S)
     raise AssertionError("a key that was never used suspends")
 

@@ -15,6 +15,7 @@ from typing import Literal
 
 from magnumhub.domain.errors import MagnumhubError, WaitingError
 from magnumhub.domain.redaction import redact
+from magnumhub.domain.report.live import spent
 from magnumhub.domain.results import Action, StageRecord
 
 LOG_EVERY_S = 15.0
@@ -80,13 +81,14 @@ class Stage:
 
     name: str
     action: Action = "kept"
+    _started_s: float = field(default_factory=time.monotonic, repr=False)
     _logged_s: float = field(default=float("-inf"), repr=False)
 
     def __call__(self, text: str) -> None:
         _publish(StageEvent(self.name, "progress", text))
         if time.monotonic() - self._logged_s >= LOG_EVERY_S:
             self._logged_s = time.monotonic()
-            _log(f"{self.name}: {text}")
+            _log(f"{self.name} ({spent(self._logged_s - self._started_s)}): {text}")
 
     def remark(self, text: str) -> None:
         _publish(StageEvent(self.name, "remark", text))

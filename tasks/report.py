@@ -1,16 +1,27 @@
-"""What a check publishes in Prefect's UI: four artifacts, and its level as a tag of the run."""
+"""What a run publishes in Prefect's UI: its artifacts, and the level of the site as a tag of the run.
+
+A server that does not take them changes nothing of a run or of a verdict: it is said, and the run ends as it would.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 
+from magnumhub.domain.deployment import Deployment
 from magnumhub.domain.findings import Level
 from magnumhub.domain.history import Record
+from magnumhub.domain.plan import Plan
+from magnumhub.domain.report.deployment import deployment_page
 from magnumhub.domain.report.markdown import findings_page, timings_page, versions_page
+from magnumhub.domain.report.plan import plan_page
+from magnumhub.domain.report.teardown import teardown_page
+from magnumhub.domain.spec import Site
+from magnumhub.domain.teardown import Teardown
 from tasks.history import NO_SERVER, artifact_key, keep
 from tasks.progress import stage
 
@@ -27,7 +38,6 @@ def publish(record: Record, history: Sequence[Record] | None) -> None:
     """Make the check's artifacts (health-SITE, and -findings, -versions, -timings) and tag the flow run with its level.
 
     Safe to repeat: each call adds a version of the artifacts; the run carries one level.
-    A server that does not take them changes nothing of the verdict: it is said, and the check ends as it would.
 
     Args:
         record: this check.
@@ -62,6 +72,46 @@ def publish_skipped() -> None:
             tag_run("Skipped")
         except NO_SERVER as error:
             report.remark(f"the run could not be tagged on Prefect's server: {error}")
+
+
+def leave(key: str, page: str, description: str) -> None:
+    """Make an artifact of the page.
+
+    Safe to repeat: each call adds a version. One that the server does not take is said.
+    """
+    with _said():
+        create_markdown_artifact(page, key=key, description=description)
+
+
+def publish_plan(plan: Plan) -> None:
+    """Leave what is going to be done as the artifact `plan-SITE`, before any of it is. Safe to repeat: as `leave`."""
+    leave(f"plan-{plan.site}", plan_page(plan), f"what a run does to {plan.site}, and why")
+
+
+def publish_deployment(site: Site, deployment: Deployment) -> None:
+    """Leave where users go and how the run went as the artifact `deployment-SITE`, and tag the run with the level.
+
+    Safe to repeat: as `leave`; the run carries one level.
+    """
+    level = deployment.health.level if deployment.health else "Healthy"
+    leave(f"deployment-{site.name}", deployment_page(site, deployment), f"{level}: {site.name} after this run")
+    with _said():
+        tag_run(level)
+
+
+def publish_teardown(torn_down: Teardown) -> None:
+    """Leave what is gone, kept and left as the artifact `teardown-SITE`. Safe to repeat: as `leave`."""
+    site = torn_down.site
+    leave(f"teardown-{site}", teardown_page(torn_down), f"what became of {site}")
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    try:
+        yield
+    except NO_SERVER as error:
+        with stage("report") as report:
+            report.remark(f"the report could not be left on Prefect's server: {error}")
 
 
 def tag_run(level: Level) -> None:

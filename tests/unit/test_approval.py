@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from magnumhub.domain.approval import not_accepted, question, refusal
+from datetime import UTC, datetime
+
+from magnumhub.domain.approval import answered, not_accepted, question, refusal
 from magnumhub.domain.errors import WaitingError
 
 WAITING = WaitingError(
@@ -44,3 +46,19 @@ def test_a_refusal_says_what_was_kept_and_both_ways_on() -> None:
     assert "start the flow again" in error.hint
     assert error.hint.endswith("magnumhub teardown iris-cam --confirm iris-cam --homes keep")
     assert "given. Kept" in refusal("iris-cam", WAITING.addresses, remark="").message
+
+
+def test_an_answered_question_asks_nothing_any_more() -> None:
+    at = datetime(2026, 11, 25, 9, 30, tzinfo=UTC)
+    page = answered("iris-cam", WAITING.addresses, granted=True, remark="ticket `4711`\n# now", at=at)
+    assert page.startswith("# The firewall of iris-cam: granted\n\nAnswered 2026-11-25 09:30 UTC. ")
+    assert "Remark: `ticket '4711' # now`\n" in page
+    assert "| jupyterhub | 192.0.2.2 |\n" in page
+    assert "resume" not in page
+
+
+def test_a_refused_question_says_what_stays() -> None:
+    page = answered("iris-cam", {}, granted=False, remark="", at=datetime(2026, 11, 25, 9, 30, tzinfo=UTC))
+    assert page.startswith("# The firewall of iris-cam: refused\n")
+    assert "There was no remark." in page
+    assert "The addresses stay reserved; whoever starts the flow again is asked again." in page

@@ -1,1 +1,1 @@
-"""A check as people read it in Prefect's UI, and as later checks read it there. Pure text, no I/O."""
+"""What runs leave for people in Prefect's UI, as markdown, and what later checks read there. Pure text, no I/O."""
