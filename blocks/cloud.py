@@ -1,17 +1,15 @@
-"""OpenStack credentials as a Prefect block, and the one way to a client that tasks use."""
+"""The one way to a cloud's clients that tasks use, whether an entry of clouds.yaml or a block holds the credential."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.spec import Site
+from magnumhub.domain.spec_forms import block_name
 from magnumhub.openstack.cloud import close, connect, magnum_client, refuse_other_project
-
-BLOCK_PREFIX = "block:"
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,18 @@ def open_cloud(name: str, *, timeout_s: float) -> Iterator[Cloud]:
         AuthenticationError: the credential was not accepted.
         RefusedError: there is no such entry or block.
     """
-    connection = connect(_credentials(name), timeout_s=timeout_s)
+    with opened(_credentials(name), where=name, timeout_s=timeout_s) as cloud:
+        yield cloud
+
+
+@contextmanager
+def opened(credentials: str | Mapping[str, Any], *, where: str, timeout_s: float) -> Iterator[Cloud]:
+    """The same with the credentials themselves, or the name of an entry.
+
+    Args:
+        where: they are, for whoever has to correct them.
+    """
+    connection = connect(credentials, where=where, timeout_s=timeout_s)
     try:
         yield Cloud(connection, magnum_client(connection))
     finally:
@@ -55,16 +64,10 @@ def open_cloud(name: str, *, timeout_s: float) -> Iterator[Cloud]:
 
 def _credentials(cloud: str) -> str | dict[str, Any]:
     """The name of a clouds.yaml entry, or what a block holds in the shape of such an entry."""
-    if not cloud.startswith(BLOCK_PREFIX):
+    name = block_name(cloud)
+    if name is None:
         return cloud
     from blocks.credentials import OpenStackCredentials
+    from blocks.loading import load_block
 
-    name = cloud.removeprefix(BLOCK_PREFIX)
-    try:
-        block = cast("OpenStackCredentials", OpenStackCredentials.load(name))
-    except ValueError as error:
-        raise RefusedError(
-            f"the site's cloud is {cloud}, and Prefect has no such block: {error}",
-            "create it in Prefect's UI (Blocks, OpenStack Credentials), or name an entry of clouds.yaml",
-        ) from error
-    return block.as_cloud()
+    return load_block(OpenStackCredentials, name, field="cloud").as_cloud()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from prefect import task
 
 from blocks.cloud import cloud_of
+from blocks.ssh_key import ssh_key_of
 from magnumhub.domain.request import to_be_asked
 from magnumhub.domain.results import Addresses, FloatingIP, MagnumCluster, Report, Result
 from magnumhub.domain.spec import Site
@@ -87,6 +88,7 @@ def reached(
         _certificates[magnum_cluster.uuid] = certificate
     with reach(
         way.access,
+        ssh_key=ssh_key_of(site) if way.access.ssh is not None else None,
         ca_pem=certificate.ca_pem,
         certificate_pem=certificate.certificate_pem,
         key_pem=certificate.key_pem,

@@ -8,8 +8,9 @@ from prefect import task
 
 from blocks.cloud import cloud_of
 from blocks.secrets import resolve
+from blocks.ssh_key import ssh_key_of
 from magnumhub.domain.errors import InputError, PreflightError, Problem, RefusedError
-from magnumhub.domain.facts import CloudFacts
+from magnumhub.domain.facts import CloudFacts, RunnerFacts
 from magnumhub.domain.findings import Finding
 from magnumhub.domain.ground import Ground
 from magnumhub.domain.needs import our_clusters
@@ -72,7 +73,7 @@ def make_plan(
             if set(moves.wishes.values()) - {KEEP}:
                 look_ahead(cloud.connection, site, moves.wishes)
             facts = survey(cloud.connection, cloud.magnum, cluster_name=site.name)
-            facts = facts.model_copy(update={"runner": look_at_runner(site)})
+            facts = facts.model_copy(update={"runner": _runner(site)})
             inside, unseen = look_inside(site, cloud, facts, report)
             magnum_cluster = staying(facts, replace_failed=replace_failed)
             fixed = clusters.fixed_differences(cloud.magnum, site) if magnum_cluster else []
@@ -105,6 +106,16 @@ def make_plan(
             is_outdated=len(still_counting(site, kept)) < len(kept),
             problems=problems,
         )
+
+
+def _runner(site: Site) -> RunnerFacts:
+    """The runner's files, and the key where it is in a block: what is wrong with it is told with all other problems."""
+    runner = look_at_runner(site)
+    try:
+        ssh_key_of(site)
+    except RefusedError as error:
+        return runner.model_copy(update={"ssh_key": error.message.removeprefix("access.ssh_key: ")})
+    return runner
 
 
 def ground_to_act(prepared: Prepared) -> Ground:

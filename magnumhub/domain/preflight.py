@@ -14,22 +14,11 @@ from magnumhub.domain.facts import CloudFacts, ClusterFacts
 from magnumhub.domain.findings import Category, Finding, Level, worst_first
 from magnumhub.domain.ground import Ground, wants_master_address
 from magnumhub.domain.needs import needs, node_flavor, our_clusters, room
+from magnumhub.domain.preflight_credential import CHECK, has_balancers, judge_credential, judge_services
 from magnumhub.domain.preflight_site import judge_addresses, judge_clusters, judge_runner, judge_settings
 from magnumhub.domain.spec import NEWEST, Site
 from magnumhub.domain.templates import Template, choose_template
 
-CHECK = "preflight"
-
-_NEEDED = {
-    "container-infra": "Magnum makes the cluster",
-    "compute": "Nova runs the servers",
-    "network": "Neutron has the floating IPs",
-}
-_SAME_SERVICE = {
-    "container-infrastructure-management": "container-infra",
-    "container-infrastructure": "container-infra",
-    "octavia": "load-balancer",
-}
 _UNITS = {"gigabytes": " GiB of volumes", "ram_mib": " MiB of memory", "floating_ips": " floating IPs"}
 
 Rule = Callable[[Site, CloudFacts, Template | None], Iterator[Finding]]
@@ -95,18 +84,8 @@ def staying(facts: CloudFacts, *, replace_failed: bool) -> ClusterFacts | None:
 
 def _credential(site: Site, facts: CloudFacts, template: Template | None) -> Iterator[Finding]:
     credential, is_new = facts.credential, not our_clusters(facts.magnum_clusters)
-    if credential is None or not is_new:
-        return
-    if credential.kind == "application_credential" and credential.unrestricted is False:
-        summary = "the application credential is restricted: Magnum may not make the trust that a cluster needs"
-        remedy = "Make one with `openstack application credential create --unrestricted`, or use a password."
-        yield _finding("Unhealthy", Category.CREDENTIALS, summary, remedy)
-    roles = {role.lower() for role in credential.roles}
-    if roles and not {"member", "admin", "_member_", "manager"} & roles:
-        # A cloud may name the roles that may write as it likes; only this one is known to read and no more.
-        level: Level = "Unhealthy" if roles == {"reader"} else "Unknown"
-        summary = f"the credential has only the roles {', '.join(credential.roles)} in {facts.project.name}"
-        yield _finding(level, Category.CREDENTIALS, summary, "Ask the project's owner for the role member.")
+    if credential is not None and is_new:
+        yield from judge_credential(credential, facts.project.name)
 
 
 def _project(site: Site, facts: CloudFacts, template: Template | None) -> Iterator[Finding]:
@@ -120,12 +99,8 @@ def _project(site: Site, facts: CloudFacts, template: Template | None) -> Iterat
 def _services(site: Site, facts: CloudFacts, template: Template | None) -> Iterator[Finding]:
     if facts.services is None:
         return
-    there = {_SAME_SERVICE.get(service, service) for service in facts.services}
-    for service, what in _NEEDED.items():
-        if service not in there:
-            summary = f"the catalog has no {service} service: {what}"
-            yield _finding("Unhealthy", Category.CATALOG, summary, "Ask the cloud's support; or choose another cloud.")
-    if "load-balancer" in there:
+    yield from judge_services(facts.services)
+    if has_balancers(facts.services):
         return
     if site.network.load_balancers == "external":
         summary = "the cloud has no load balancers; the cluster's own controller must give the addresses"

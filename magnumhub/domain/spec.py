@@ -155,7 +155,8 @@ class AccessSpec(Spec):
     ssh_port: StrictInt = Field(default=22, ge=1, le=65535, description="TCP port of ssh on the masters: 1 to 65535.")
     ssh_key: Text | None = Field(
         default=None,
-        description="Path of the private key on the runner (~ is the home); null: ssh's agent and default keys.",
+        description="Path of the private key on the runner (~ is the home), or block:NAME of an SSH key block; null: "
+        "ssh's agent and default keys.",
     )
     jump_host: JumpHost | None = Field(
         default=None, description="[user@]host[:port] through which the masters are reached."

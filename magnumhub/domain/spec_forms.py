@@ -21,6 +21,9 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+BLOCK_PREFIX = "block:"
+"""What a site says before the name of a Prefect block, where a block may stand for something of the runner's own."""
+
 NEWEST = "newest-compatible"
 """A chart version that is resolved at the first install and kept."""
 
@@ -130,3 +133,8 @@ LabelValue = Annotated[
     WrapValidator(OneOf('text, a whole number, true or false; a version such as 1.10 in quotes: "1.10"')),
 ]
 Limit = Annotated[StrictInt, Field(ge=1, le=86400)]
+
+
+def block_name(said: str | None) -> str | None:
+    """NAME where block:NAME is said; None where it is anything else."""
+    return said.removeprefix(BLOCK_PREFIX) if said is not None and said.startswith(BLOCK_PREFIX) else None

@@ -47,6 +47,9 @@ _CREDENTIAL_HINT = (
     "check that entry's auth_url, user, password or application credential, project and domains"
     " (OS_CLIENT_CONFIG_FILE says which clouds.yaml is read)"
 )
+_BLOCK_HINT = (
+    "correct the block in Prefect's UI: its Auth URL, user and password or application credential, project and domains"
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Answer:
     words: str
 
 
-def connect(cloud: str | Mapping[str, Any], *, timeout_s: float) -> Connection:
+def connect(cloud: str | Mapping[str, Any], *, where: str = "", timeout_s: float) -> Connection:
     """Open a session with a cloud and authenticate at once.
 
     Safe to repeat: only a token is made; it renews itself when it expires.
@@ -65,6 +68,7 @@ def connect(cloud: str | Mapping[str, Any], *, timeout_s: float) -> Connection:
     Args:
         cloud: the name of an entry in clouds.yaml (OS_CLIENT_CONFIG_FILE is honoured), or such an entry itself
             (auth_type, auth, region_name, …), as a block hands it over.
+        where: the entry is, when it is given itself: block:NAME.
         timeout_s: limit of every single request, in seconds.
 
     Raises:
@@ -72,18 +76,20 @@ def connect(cloud: str | Mapping[str, Any], *, timeout_s: float) -> Connection:
         TransientError: Keystone does not answer.
     """
     named = isinstance(cloud, str)
-    where = f"cloud {cloud!r}" if named else "the cloud of the credentials block"
     chosen: Mapping[str, Any] = {"cloud": cloud} if isinstance(cloud, str) else cloud
+    doing = f"logging in to cloud {where or chosen.get('cloud', '')!r}"
+    if not named:
+        doing += f" at {chosen.get('auth', {}).get('auth_url')}"
     try:
         # A block's entry is complete; the machine's own files and OS_* variables must not mix into it.
         loader = sdk_config.OpenStackConfig(load_yaml_config=named, load_envvars=named, app_name="magnumhub")
         conn = Connection(config=loader.get_one(**{**chosen, "api_timeout": timeout_s}))
         conn.session.get_token()
     except Exception as error:  # an incomplete entry raises a bare Exception in keystoneauth
-        ours = error_for(f"logging in to {where}", error)
-        if ours.hint:
+        ours = error_for(doing, error)
+        if ours.hint and ours.hint != _CREDENTIAL_HINT:
             raise ours from error
-        raise AuthenticationError(ours.message, _CREDENTIAL_HINT) from error
+        raise AuthenticationError(ours.message, _CREDENTIAL_HINT if named else _BLOCK_HINT) from error
     return conn
 
 

@@ -8,10 +8,15 @@ from urllib.parse import urlsplit
 from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.results import MagnumCluster, Master, Result
 from magnumhub.domain.spec import AccessSpec, HelmSpec
+from magnumhub.domain.spec_forms import block_name
 
 
 class SSHTarget(Result):
-    """One ssh server. server_id: what its host key is pinned by, since addresses move between servers."""
+    """One ssh server.
+
+    key_path: None also where the key is in a block: whoever opens the shell has it then, and it stands in no result.
+    server_id: what its host key is pinned by, since addresses move between servers.
+    """
 
     host: str
     port: int
@@ -63,7 +68,7 @@ def access_for(access: AccessSpec, helm: HelmSpec, magnum_cluster: MagnumCluster
             host=host,
             port=access.ssh_port,
             user=access.ssh_user,
-            key_path=access.ssh_key,
+            key_path=access.ssh_key if block_name(access.ssh_key) is None else None,
             jump_host=access.jump_host,
             server_id=master.server_id,
             name=master.name,

@@ -7,15 +7,17 @@ from pathlib import Path
 from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.facts import RunnerFacts
 from magnumhub.domain.spec import HelmSpec, Site
+from magnumhub.domain.spec_forms import block_name
 from magnumhub.remote.helm_binary import local_executable
 
 
 def look_at_runner(site: Site) -> RunnerFacts:
-    """Whether the ssh key can be read, and whether helm.path is the Helm that the site asks for.
+    """Whether the ssh key's file can be read, and whether helm.path is the Helm that the site asks for.
 
     Safe to repeat: reads only; nothing is fetched.
     """
-    return RunnerFacts(ssh_key=_key_problem(site.access.ssh_key), helm=_helm_problem(site.helm))
+    key = site.access.ssh_key
+    return RunnerFacts(ssh_key=_key_problem(key) if block_name(key) is None else "", helm=_helm_problem(site.helm))
 
 
 def _key_problem(path: str | None) -> str:

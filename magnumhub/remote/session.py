@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from magnumhub.domain.results import Report
 from magnumhub.kube.client import Kube, KubeCredentials, kube_client
 from magnumhub.remote.access import Access
 from magnumhub.remote.shell import Shell
+
+if TYPE_CHECKING:
+    import paramiko
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ def reach(
     ca_pem: str,
     certificate_pem: str,
     key_pem: str,
+    ssh_key: paramiko.PKey | None = None,
     ssh_deadline_s: float,
     api_timeout_s: float,
     report: Report,
@@ -41,6 +46,7 @@ def reach(
 
     Args:
         ca_pem, certificate_pem, key_pem: the cluster's CA and our certificate, from Magnum.
+        ssh_key: where it is no file of this machine.
         ssh_deadline_s: for the master's ssh to answer, api_timeout_s: for one answer of the API, in seconds.
 
     Raises:
@@ -56,7 +62,7 @@ def reach(
             from magnumhub.remote.ssh import SSHShell
             from magnumhub.remote.tunnel import tunnel
 
-            shell = SSHShell(access.ssh)
+            shell = SSHShell(access.ssh, key=ssh_key)
             opened.callback(shell.close)
             shell.connect(deadline_s=ssh_deadline_s, report=report)
             port = opened.enter_context(tunnel(shell, *access.api_host_port))

@@ -39,12 +39,14 @@ class SSHShell:
     """A shell on one server; connects when first used, and again after the connection broke.
 
     Args:
+        key: to log in with, also to the jump host; None: the one at the target's key_path, else ssh's own keys.
         known_hosts: file of pinned keys; None is the one in the product's state folder.
     """
 
-    def __init__(self, target: SSHTarget, *, known_hosts: Path | None = None) -> None:
+    def __init__(self, target: SSHTarget, *, key: paramiko.PKey | None = None, known_hosts: Path | None = None) -> None:
         self.name = f"{target.user}@{target.host} ({target.name})"
         self._target = target
+        self._key = key
         self._known_hosts = known_hosts
         self._connections: list[fabric.Connection] = []
         self._lock = threading.RLock()
@@ -142,7 +144,9 @@ class SSHShell:
 
     def _options(self) -> dict[str, Any]:
         keys: dict[str, Any] = {"banner_timeout": _CONNECT_S, "auth_timeout": _CONNECT_S, "channel_timeout": _CONNECT_S}
-        if self._target.key_path:
+        if self._key is not None:
+            keys |= {"pkey": self._key, "look_for_keys": False, "allow_agent": False}
+        elif self._target.key_path:
             path = Path(self._target.key_path).expanduser()
             if not path.is_file():
                 raise RefusedError(f"access.ssh_key: there is no file {path}", "give the keypair's private key")
@@ -165,9 +169,11 @@ class SSHShell:
         try:
             with self._translated(doing):
                 yield
-        except TransientError as error:
+        except (TransientError, AuthenticationError) as error:
             if late.is_set():
-                raise TransientError(f"on {self.name}: no end after {timeout_s:.0f} s: {doing}", error.hint) from error
+                # A login that was cut off looks to paramiko like one that was refused.
+                hint = error.hint if error.transient else ""
+                raise TransientError(f"on {self.name}: no end after {timeout_s:.0f} s: {doing}", hint) from error
             raise
         finally:
             timer.cancel()

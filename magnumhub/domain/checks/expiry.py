@@ -69,6 +69,16 @@ def judge_expiry(site: Site, seen: Sequence[Expiry], *, driver: Driver, now: dat
     return [finding for one in seen if (finding := _judged(site, one, driver, now)) is not None]
 
 
+def judge_credential_expiry(cloud: str, one: Expiry, *, now: datetime) -> list[Finding]:
+    """The same for a credential by itself.
+
+    Args:
+        cloud: where it is, as a site names it.
+    """
+    finding = _ending(one, now=now, soon=SOON, remedy=_credential_remedy(cloud, one))
+    return [] if finding is None else [finding]
+
+
 def told_expiry(seen: Sequence[Expiry], *, now: datetime) -> str:
     """In one line what ends first, and what could not be looked at."""
     ending = [(one.ends_at, one) for one in seen if one.ends_at is not None]
@@ -87,15 +97,18 @@ def _judged(site: Site, one: Expiry, driver: Driver, now: datetime) -> Finding |
             "A clock is wrong: compare `timedatectl` of this machine and of the masters, and mend its time service."
         )
         return Finding(check=CHECK, level="Unhealthy", category=Category.EXPIRY, summary=summary, remedy=remedy)
-    if one.ends_at is None or one.ends_at - now >= _soon(site, one):
+    late = "; it should have been renewed by now" if _renews_itself(site, one) else ""
+    return _ending(one, now=now, soon=_soon(site, one), remedy=_remedy(site, one, driver), late=late)
+
+
+def _ending(one: Expiry, *, now: datetime, soon: timedelta, remedy: str, late: str = "") -> Finding | None:
+    """Where it has ended, or ends within `soon`; `late`: what else is to be said then."""
+    if one.ends_at is None or one.ends_at - now >= soon:
         return None
-    remedy = _remedy(site, one, driver)
     if one.ends_at <= now:
         summary = f"{one.words} has ended {_when(one.ends_at, now)}, on {_day(one.ends_at)}"
         return Finding(check=CHECK, level="Unhealthy", category=Category.EXPIRY, summary=summary, remedy=remedy)
-    summary = f"{one.words} ends {_when(one.ends_at, now)}, on {_day(one.ends_at)}"
-    if _renews_itself(site, one):
-        summary += "; it should have been renewed by now"
+    summary = f"{one.words} ends {_when(one.ends_at, now)}, on {_day(one.ends_at)}{late}"
     return Finding(check=CHECK, level="Degraded", category=Category.EXPIRY, summary=summary, remedy=remedy)
 
 
@@ -114,20 +127,26 @@ def _remedy(site: Site, one: Expiry, driver: Driver) -> str:
     match one.what:
         case "hub":
             return _hub_remedy(site)
+        case "application_credential" | "password" | "token":
+            return _credential_remedy(site.cloud, one)
+        case _:
+            return _cluster_remedy(site, one, driver)
+
+
+def _credential_remedy(cloud: str, one: Expiry) -> str:
+    match one.what:
         case "application_credential":
             return (
                 "Make a new one (`openstack application credential create --unrestricted NAME`) and put its id and"
-                f" secret where the site's cloud says: {site.cloud}."
+                f" secret where the site's cloud says: {cloud}."
             )
         case "password":
-            return f"Change it (`openstack user password set`), and where the site's cloud says: {site.cloud}."
-        case "token":
+            return f"Change it (`openstack user password set`), and where the site's cloud says: {cloud}."
+        case _:
             return (
-                f"A token ends within hours and cannot be renewed: put an application credential into {site.cloud}"
+                f"A token ends within hours and cannot be renewed: put an application credential into {cloud}"
                 " (`openstack application credential create --unrestricted NAME`)."
             )
-        case _:
-            return _cluster_remedy(site, one, driver)
 
 
 def _hub_remedy(site: Site) -> str:
