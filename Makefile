@@ -6,7 +6,7 @@ UV_VERSION := 0.13.9
 LOCK_OPTIONS := -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help install images demo test test-e2e test-contract test-real test-charts test-matrix soak bench lint lock clean
+.PHONY: help install images demo serve test test-e2e test-contract test-real test-charts test-matrix soak bench lint lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,9 @@ demo: install ## a hub with Dask on a cloud on this machine, from nothing; leave
 	OS_CLIENT_CONFIG_FILE=$(SANDBOX)/clouds.yaml $(BIN)/magnumhub provision $(SANDBOX)/sites/heat.yaml
 	OS_CLIENT_CONFIG_FILE=$(SANDBOX)/clouds.yaml $(BIN)/magnumhub check $(SANDBOX)/sites/heat.yaml
 	@$(BIN)/python examples/tour.py --state $(SANDBOX)
+
+serve: install ## Prefect's UI with a worker: for deployments/sites, or a cloud on this machine where no site is there yet
+	$(BIN)/magnumhub serve $(if $(wildcard deployments/sites/*.yaml),,--sandbox $(SANDBOX))
 
 test: install ## the tests; need neither root nor, once installed, a network
 	$(BIN)/pytest -n 3 --dist loadfile tests/unit tests/integration tests/sandbox tests/e2e/test_provision.py

@@ -145,6 +145,14 @@ def parser() -> argparse.ArgumentParser:
     fleet.add_argument("--deadline-min", type=float, default=120, help="how long they are awaited: %(default)s")
     fleet.set_defaults(command=_fleet)
 
+    text = "let the Prefect server know the flows, sites, schedules and automations of this folder"
+    commands.add_parser("deploy", help=text, description=text).set_defaults(command=_deploy)
+    text = "a Prefect server with its UI, all that deploy tells it, and a worker; ends with Ctrl-C"
+    serve = commands.add_parser("serve", help=text, description=text)
+    serve.add_argument("--sandbox", type=Path, metavar="DIR", help="on a cloud on this machine, started in DIR")
+    serve.add_argument("--port", type=int, default=4200, help="of the server: %(default)s")
+    serve.set_defaults(command=_serve)
+
     commands.add_parser("sandbox", help="a cloud on this machine to try everything on")
     return top
 
@@ -301,6 +309,21 @@ def _init(options: argparse.Namespace) -> int:
 
     path = write_site_file(options.name, options.cloud, options.directory)
     print(f"{path} written. Answer what is marked FILL IN, then: magnumhub plan {path}")
+    return DONE
+
+
+def _deploy(options: argparse.Namespace) -> int:
+    with _running(options):
+        from flows.server.deploy import deploy
+
+        deploy()
+    return DONE
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from flows.server.serve import serve
+
+    serve(sandbox=options.sandbox, port=options.port)
     return DONE
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from magnumhub.domain.spec_file import site_names
-
-SITES_DIR = Path("deployments/sites")
 
 
 class SiteName(str):
@@ -28,5 +25,5 @@ class SiteName(str):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        names = site_names(SITES_DIR)
+        names = site_names()
         return {**handler(schema), **({"enum": names} if names else {})}

@@ -5,6 +5,7 @@ YAML is read as YAML 1.2: `off`, `no` and dates are text, as whoever writes `kin
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,7 +20,7 @@ from magnumhub.domain.spec_forms import SiteName
 from magnumhub.domain.spec_problems import problem_of, valid_parts
 from magnumhub.domain.spec_rules import contradictions
 
-SITES_DIR = Path("deployments/sites")
+_SITES_DIR = "deployments/sites"
 
 
 class _Yaml12(yaml.SafeLoader):
@@ -37,18 +38,24 @@ for _tag, _pattern, _first in (
     _Yaml12.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first)
 
 
-def load_site(name_or_path: str | Path, sites_dir: Path = SITES_DIR) -> Site:
+def default_sites_dir() -> Path:
+    """The folder of the site files: deployments/sites, or the one that the variable MAGNUMHUB_SITES names."""
+    return Path(os.environ.get("MAGNUMHUB_SITES") or _SITES_DIR)
+
+
+def load_site(name_or_path: str | Path, sites_dir: Path | None = None) -> Site:
     """The site of that name, or of that file.
 
     Safe to repeat: reads one file, calls nothing.
 
     Args:
         name_or_path: a name means sites_dir/NAME.yaml; anything with a slash or ending in .yaml or .yml is a path.
-        sites_dir: the folder of the site files.
+        sites_dir: the folder of the site files; else the default one.
 
     Raises:
         InputError: every problem of the file, each with its field, what was given and what would be right.
     """
+    sites_dir = sites_dir or default_sites_dir()
     path = _path_of(name_or_path, sites_dir)
     data, problems = _read(path, sites_dir)
     stem = path.stem if path.resolve().parent == sites_dir.resolve() else None
@@ -78,9 +85,9 @@ def check_site_name(name: str) -> None:
         ) from error
 
 
-def site_names(sites_dir: Path = SITES_DIR) -> list[str]:
+def site_names(sites_dir: Path | None = None) -> list[str]:
     """The names of all site files, in order."""
-    return sorted(path.stem for path in sites_dir.glob("*.yaml"))
+    return sorted(path.stem for path in (sites_dir or default_sites_dir()).glob("*.yaml"))
 
 
 def _judged(data: Mapping[str, Any], problems: list[Problem], *, stem: str | None, source: str) -> Site:

@@ -225,14 +225,15 @@ def workplace(tmp_path: Path, running_sandbox: Sandbox) -> Path:
 def test_a_worker_carries_out_what_was_started_in_prefect(
     workplace: Path, running_sandbox: Sandbox, prefect_server: str
 ) -> None:
-    readme = (ROOT / "README.md").read_text()
+    document = (ROOT / "docs/prefect.md").read_text()
     # Workers keep code in a folder of the machine's temporary one that belongs to whoever came first.
     environment = {**running_sandbox.environment, "TMPDIR": str(workplace)}
 
-    def prefect(begin: str, *more: str) -> str:
-        """Run README's command that begins so."""
-        (told,) = re.findall(rf"^\.venv/bin/prefect ({begin}.*)$", readme, re.M)
-        command = [str(BIN / "prefect"), *told.split(), *more]
+    def told(begin: str, *more: str) -> str:
+        """Run the document's command that begins so."""
+        (words,) = re.findall(rf"^\.venv/bin/({begin}.*)$", document, re.M)
+        program, *arguments = words.split()
+        command = [str(BIN / program), *arguments, *more]
         ran = subprocess.run(command, cwd=workplace, env=environment, capture_output=True, text=True, timeout=200)
         assert ran.returncode == 0, ran.stdout + ran.stderr
         return ran.stdout + ran.stderr
@@ -240,8 +241,8 @@ def test_a_worker_carries_out_what_was_started_in_prefect(
     def api(method: str, path: str, **json: Any) -> httpx.Response:
         return httpx.request(method, f"{prefect_server}{path}", json=json or None, timeout=30)
 
-    prefect("work-pool create")
-    prefect("--no-prompt deploy")
+    told("magnumhub deploy")
+    told("prefect --no-prompt deploy")
     deployment = api("GET", "/deployments/name/provision/provision").json()
     assert deployment["parameter_openapi_schema"]["properties"]["site"]["enum"] == ["heat"]
     start = f"/deployments/{deployment['id']}/create_flow_run"
@@ -249,7 +250,7 @@ def test_a_worker_carries_out_what_was_started_in_prefect(
 
     before = running_sandbox.mutations()
     run = api("POST", start, parameters={"site": "heat"}).json()
-    log = prefect("worker start", "--run-once")
+    log = told("prefect worker start", "--run-once")
     ended = api("GET", f"/flow_runs/{run['id']}").json()
     assert (ended["state"]["type"], ended["name"]) == ("COMPLETED", "provision heat"), log
     assert running_sandbox.mutations() == before, "it was provisioned already"

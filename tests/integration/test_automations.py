@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from prefect.blocks.notifications import CustomWebhookNotificationBlock, SlackWebhook
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.events.schemas.automations import Automation
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.automations import align_automations
+from flows.server.automations import align_automations
 from magnumhub.domain.errors import RefusedError, TransientError
 from tests.support.prefect_client import using_server
 
 ROOT = Path(__file__).parents[2]
 NAMES = {
+    "magnumhub: a change of a site failed",
     "magnumhub: a check did not run",
     "magnumhub: a site has recovered",
     "magnumhub: a site is unhealthy",
     "magnumhub: a site waits for its firewall",
     "magnumhub: no checks",
     "magnumhub: sites without a report",
+    "magnumhub: the worker of a run died",
 }
 
 
@@ -66,7 +65,8 @@ def test_every_file_becomes_one_automation_that_notifies(
     made = automations(client)
     assert set(made) == NAMES
     assert all(automation.enabled for automation in made.values())
-    assert {action.block_document_id for each in made.values() for action in each.actions} == {block_id}
+    notifying = [action for each in made.values() for action in each.actions if action.type == "send-notification"]
+    assert {action.block_document_id for action in notifying} == {block_id}
     assert align_automations(folder) == dict.fromkeys(NAMES, "kept")
     assert {each.id for each in automations(client).values()} == {each.id for each in made.values()}
 
@@ -86,25 +86,25 @@ def test_a_changed_file_changes_its_automation_and_leaves_it_disabled(
     assert (after.id, after.enabled, after.trigger.within.total_seconds()) == (before.id, False, 180000)
 
 
-def test_without_the_block_nothing_is_changed_and_it_is_said_how_to_make_it(
-    client: SyncPrefectClient, folder: Path
-) -> None:
-    with pytest.raises(RefusedError, match="no notification block custom-webhook/magnumhub") as refused:
-        align_automations(folder)
-    assert "type custom-webhook with the name magnumhub" in refused.value.hint
-    assert automations(client) == {}
+def test_without_the_block_nobody_is_told_and_all_else_is_made(client: SyncPrefectClient, folder: Path) -> None:
+    done = align_automations(folder)
+    assert {name for name, action in done.items() if action == "created"} == {"magnumhub: the worker of a run died"}
+    assert {name for name, action in done.items() if action == "skipped"} == set(automations(client)) ^ NAMES
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}), pytest.raises(TransientError):
         align_automations(folder)
 
 
-def test_the_command_says_what_it_did(prefect_server: str, folder: Path, block_id: UUID) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-m", "flows.automations"],
-        cwd=folder.parents[1],
-        env=os.environ | {"PREFECT_API_URL": prefect_server},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    assert set(ran.stdout.splitlines()) == {f"created     {name}" for name in NAMES}
+def test_of_two_blocks_with_one_name_the_file_has_to_say_the_type(
+    client: SyncPrefectClient, folder: Path, block_id: UUID
+) -> None:
+    SlackWebhook(url="http://127.0.0.1:9/").save("magnumhub")
+    try:
+        with pytest.raises(RefusedError, match="several notification blocks are called magnumhub") as refused:
+            align_automations(folder)
+        assert "custom-webhook/magnumhub or slack-webhook/magnumhub" in refused.value.hint
+        assert automations(client) == {}
+        for path in folder.glob("*.yaml"):
+            path.write_text(path.read_text().replace("block_document_id: m", "block_document_id: custom-webhook/m"))
+        assert align_automations(folder) == dict.fromkeys(NAMES, "created")
+    finally:
+        SlackWebhook.delete("magnumhub")

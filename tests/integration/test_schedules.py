@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
@@ -17,7 +14,7 @@ from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.schedules import align_schedules
+from flows.server.schedules import align_schedules
 from magnumhub.domain.errors import RefusedError, TransientError
 from tests.support.prefect_client import using_server
 
@@ -123,27 +120,6 @@ def test_a_site_that_goes_takes_its_schedule_along_and_no_other(
     left = schedules(client, deployment_id)
     assert set(left) == {None, "beta", "gamma"}
     assert left[None].id == by_hand[0].id
-
-
-def test_the_command_says_what_it_did(server: str, deployment_id: UUID, folder: Path, write_site: WriteSite) -> None:
-    write_site("alpha", "0 4 * * *")
-    assert run(server, folder) == (0, "created     alpha  0 4 * * * Europe/London\n", "")
-    (folder / "deployments/sites/alpha.yaml").write_text("name: alpha\n")
-    code, said, complained = run(server, folder)
-    assert (code, said) == (1, "unreadable  alpha  0 4 * * * Europe/London\n")
-    assert "magnumhub plan alpha" in complained
-
-
-def run(server: str, folder: Path) -> tuple[int, str, str]:
-    ran = subprocess.run(
-        [sys.executable, "-m", "flows.schedules"],
-        cwd=folder,
-        env=os.environ | {"PREFECT_API_URL": server},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    return ran.returncode, ran.stdout, ran.stderr
 
 
 def test_without_deployment_or_server_it_says_what_to_do(sites: Path) -> None:

@@ -11,7 +11,7 @@ from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.states import Scheduled
 
-from flows.automations import AUTOMATIONS_DIR, align_automations
+from flows.server.automations import AUTOMATIONS_DIR, align_automations
 from tests.support.notifications import Webhook, an_operator, check_fleet, check_health
 from tests.support.prefect_client import using_server
 from tests.support.sandbox import wait_until

@@ -15,7 +15,7 @@ from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
 
-from flows.automations import align_automations
+from flows.server.automations import align_automations
 
 
 @dataclass

@@ -1,12 +1,11 @@
 """Who is told of what: the automations of deployments/automations on a Prefect server.
 
 Prefect's own `automation create` makes doubles when it is run again, and wants a notification block's id, which is
-another on each server. Run it after `prefect deploy`, and whenever a file changed: python -m flows.automations
+another on each server.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,9 +13,8 @@ from uuid import UUID
 import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.events.schemas.automations import Automation, AutomationCore
-from prefect.exceptions import ObjectNotFound
 
-from magnumhub.domain.errors import MagnumhubError, RefusedError, TransientError
+from magnumhub.domain.errors import RefusedError, TransientError
 from magnumhub.domain.results import Action
 from tasks.history import NO_SERVER
 
@@ -30,51 +28,46 @@ def align_automations(folder: Path = AUTOMATIONS_DIR) -> dict[str, Action]:
     name is left alone, also when its file is gone.
 
     Returns:
-        what was done, by name.
+        what was done, by name: skipped where the server has not the notification block that the file names.
 
     Raises:
-        RefusedError: a notification block that a file names is not there; the message says how to make it.
+        RefusedError: several blocks have the name that a file gives; it has to say the type as well.
         TransientError: the Prefect server does not answer, or refuses; see PREFECT_API_URL.
     """
     described = [yaml.safe_load(path.read_text()) for path in sorted(folder.glob("*.yaml"))]
     try:
         with get_client(sync_client=True) as client:
-            wanted = [_with_blocks(client, each) for each in described]  # all of them, before anything is changed
-            return {automation.name: _align(client, automation) for automation in wanted}
+            wanted = {each["name"]: _with_blocks(client, each) for each in described}  # before anything is changed
+            return {name: _align(client, each) if each else "skipped" for name, each in wanted.items()}
     except NO_SERVER as error:
         message = f"Prefect's server did not take the automations: {error}"
         raise TransientError(message, "see PREFECT_API_URL") from error
 
 
-def main() -> int:
-    """Align the automations and say what was done; 1 when a block is missing or the server does not answer."""
-    try:
-        done = align_automations()
-    except MagnumhubError as error:
-        sys.stderr.write(f"magnumhub: {error}\n")
-        return 1
-    for name, action in done.items():
-        sys.stdout.write(f"{action:<10}  {name}\n")
-    return 0
-
-
-def _with_blocks(client: SyncPrefectClient, described: dict[str, Any]) -> AutomationCore:
-    """The automation of a file, with the ids that this server has for the blocks named in it."""
+def _with_blocks(client: SyncPrefectClient, described: dict[str, Any]) -> AutomationCore | None:
+    """The automation of a file, with the ids that this server has for the blocks named in it; None without them."""
     for action in described["actions"]:
-        action["block_document_id"] = _block_id(client, action["block_document_id"])
+        if named := action.get("block_document_id"):
+            action["block_document_id"] = _block_id(client, named)
+            if action["block_document_id"] is None:
+                return None
     return AutomationCore.model_validate(described)
 
 
-def _block_id(client: SyncPrefectClient, slug: str) -> UUID:
-    kind, name = slug.split("/")
-    try:
-        return client.read_block_document_by_name(name, kind, include_secrets=False).id
-    except ObjectNotFound as error:
+def _block_id(client: SyncPrefectClient, named: str) -> UUID | None:
+    """Of the notification block NAME, or TYPE/NAME where several types have one of that name."""
+    kind, _, name = named.rpartition("/")
+    notifying = {"block_capabilities": {"all_": ["notify"]}}
+    answer = client.request("POST", "/block_documents/filter", json={"block_schemas": notifying})
+    found = [
+        block for block in answer.json() if block["name"] == name and (not kind or block["block_type"]["slug"] == kind)
+    ]
+    if len(found) > 1:
+        ways = " or ".join(f"{block['block_type']['slug']}/{name}" for block in found)
         raise RefusedError(
-            f"there is no notification block {slug} on this Prefect server",
-            f"make a block of the type {kind} with the name {name} under Blocks in its UI, or name one that is there in"
-            f" {AUTOMATIONS_DIR} (docs/health.md)",
-        ) from error
+            f"several notification blocks are called {name}", f"say {ways} in the files of {AUTOMATIONS_DIR}"
+        )
+    return UUID(found[0]["id"]) if found else None
 
 
 def _align(client: SyncPrefectClient, wanted: AutomationCore) -> Action:
@@ -91,7 +84,3 @@ def _align(client: SyncPrefectClient, wanted: AutomationCore) -> Action:
 
 def _told(automation: Automation | AutomationCore) -> AutomationCore:
     return AutomationCore.model_validate(automation.model_dump())
-
-
-if __name__ == "__main__":
-    sys.exit(main())

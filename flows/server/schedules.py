@@ -1,11 +1,10 @@
 """The nightly checks' schedules, from the sites' files: `health.cron` and `health.timezone` are the one source.
 
-Run it after `prefect deploy`, and whenever a site comes, goes or changes its time: python -m flows.schedules
+Prefect's own deploy takes schedules from prefect.yaml, and leaves those that are gone from it on the server.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from uuid import UUID
 
@@ -15,14 +14,14 @@ from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound
 
-from magnumhub.domain.errors import InputError, MagnumhubError, RefusedError, TransientError
+from magnumhub.domain.errors import InputError, RefusedError, TransientError
 from magnumhub.domain.schedules import Nightly, ScheduleChange, decide_schedules
-from magnumhub.domain.spec_file import SITES_DIR, load_site, site_names
+from magnumhub.domain.spec_file import load_site, site_names
 from tasks.fleet import CHECK_DEPLOYMENT
 from tasks.history import NO_SERVER
 
 
-def align_schedules(sites_dir: Path = SITES_DIR) -> list[ScheduleChange]:
+def align_schedules(sites_dir: Path | None = None) -> list[ScheduleChange]:
     """Give the deployment of check_health one schedule a site, with the site's name as slug, as the files say.
 
     Safe to repeat: does only what is missing. A schedule that was paused in the UI stays paused, also when its time
@@ -51,23 +50,7 @@ def align_schedules(sites_dir: Path = SITES_DIR) -> list[ScheduleChange]:
     return changes
 
 
-def main() -> int:
-    """Align the schedules and say what was done; 1 when a site's file is wrong or there is no deployment."""
-    try:
-        changes = align_schedules()
-    except MagnumhubError as error:
-        sys.stderr.write(f"magnumhub: {error}\n")
-        return 1
-    for change in changes:
-        time = f"{change.nightly.cron} {change.nightly.timezone}" if change.nightly else ""
-        sys.stdout.write(f"{change.action:<10}  {change.site}  {time}".rstrip() + "\n")
-    unreadable = [change.site for change in changes if change.action == "unreadable"]
-    for site in unreadable:
-        sys.stderr.write(f"magnumhub: the file of {site} is wrong; magnumhub plan {site} says what\n")
-    return 1 if unreadable else 0
-
-
-def _wanted(sites_dir: Path) -> tuple[dict[str, Nightly], set[str]]:
+def _wanted(sites_dir: Path | None) -> tuple[dict[str, Nightly], set[str]]:
     """When each site is to be checked, and the sites whose files are wrong."""
     wanted, unreadable = {}, set()
     for name in site_names(sites_dir):
@@ -97,7 +80,3 @@ def _carry_out(
             client.create_deployment_schedules(deployment_id, [made])
         else:  # without a word on `active`: what was paused stays paused
             client.update_deployment_schedule(deployment_id, present.id, schedule=at, parameters=parameters)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
