@@ -27,8 +27,9 @@ def check_fleet(max_age_h: float = 26, deadline_min: float = 120) -> Fleet | Sta
     a work pool is held while they run: the run gives its own back and begins again. One dead site delays no other.
 
     Args:
-        max_age_h: a report that is older, in hours, is made anew.
-        deadline_min: after this many minutes a site without a new report is listed as such.
+        max_age_h: hours; a site whose last report is older is checked anew. 26: what the last night told still counts.
+        deadline_min: minutes; the summary waits so long for checks at most, and then lists the sites that have no new
+            report as Unknown.
     """
     give_up_at = own_start() + timedelta(minutes=deadline_min)
     records, checks = _look(max_age_h)

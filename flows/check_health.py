@@ -45,7 +45,7 @@ def check_health(site: SiteName) -> Health | State[Health]:
     works is skipped.
 
     Args:
-        site: the site's name in deployments/sites, or the path of its file.
+        site: the site, by its name in deployments/sites; from a command line or Python also the path of its file.
     """
     spec, started_at = load_site(site), datetime.now(UTC)
     recalled = recall(spec.name)

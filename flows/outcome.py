@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from magnumhub.domain.connection import Connection
 from magnumhub.domain.deployment import Deployment
+from magnumhub.domain.errors import InputError, RefusedError
 from magnumhub.domain.findings import Level
 from magnumhub.domain.fleet import Fleet
 from magnumhub.domain.health import Health
@@ -50,6 +52,19 @@ def ended_teardown(torn_down: Teardown) -> Teardown | State[Teardown]:
         return torn_down
     told = "; ".join(f"{item.kind} {item.name or item.id}: {item.reason}" for item in torn_down.left)
     return Failed(name="Incomplete", message=told, data=torn_down)
+
+
+def refused(error: InputError | RefusedError) -> State[Any]:
+    """A failed state called Refused: the input, the cloud or a person says no, and nothing broke.
+
+    A caller that asks for the result gets the error, as from any failed run.
+    """
+    return Failed(name="Refused", message=str(error), data=error)
+
+
+def ended_connection(seen: Connection) -> Connection | State[Connection]:
+    """The same for a credential that was tried out."""
+    return _ended(seen, seen.level, "; ".join(finding.summary for finding in seen.findings))
 
 
 def _ended(document: T, level: Level, message: str) -> T | State[T]:

@@ -11,9 +11,10 @@ from pydantic import Field
 
 from flows.approval import asking, await_ingress
 from flows.naming import run_name
-from flows.outcome import ended, timed
+from flows.outcome import ended, refused, timed
 from flows.rollout import STAGES, roll_out
 from magnumhub.domain.deployment import Deployment
+from magnumhub.domain.errors import InputError, RefusedError
 from magnumhub.domain.overrides import laid_over, overrides_asked
 from magnumhub.domain.plan import Plan
 from magnumhub.domain.plan_rows import Moves, OldAddresses
@@ -33,13 +34,14 @@ from tasks.progress import recording
 from tasks.report import publish_deployment, publish_plan
 from tasks.sites import SiteName
 
+# The form says of what does not match only that it does not: what would match stands in the title.
 Wish = (
     Annotated[Literal["keep"], Field(title="Keep the address")]
     | Annotated[Literal["fresh"], Field(title="A fresh one")]
-    | Annotated[str, Field(title="This one", pattern=r"^\d{1,3}(\.\d{1,3}){3}$")]
+    | Annotated[str, Field(title="This one, such as 192.0.2.7", pattern=r"^\d{1,3}(\.\d{1,3}){3}$")]
 )
-ChartVersion = Annotated[str, Field(pattern=r"^v?\d+\.\d+\.\d+\S*$")]
-Image = Annotated[str, Field(pattern=r"^\S+:\w[\w.-]*$")]
+ChartVersion = Annotated[str, Field(title="Version, such as 4.4.0", pattern=r"^v?\d+\.\d+\.\d+\S*$")]
+Image = Annotated[str, Field(title="NAME:TAG, such as pangeo/pangeo-notebook:2026.10.02", pattern=r"^\S+:\w[\w.-]*$")]
 
 
 @flow(name="redeploy", flow_run_name=run_name)
@@ -47,12 +49,12 @@ def redeploy(
     site: SiteName,
     hub_floating_ip: Wish = "keep",
     dask_floating_ip: Wish = "keep",
+    old_addresses: OldAddresses = "keep",
     hub_chart_version: ChartVersion | None = None,
     dask_chart_version: ChartVersion | None = None,
+    image: Image | None = None,
     hub_values: dict[str, Any] | None = None,
     dask_values: dict[str, Any] | None = None,
-    image: Image | None = None,
-    old_addresses: OldAddresses = "keep",
     dry_run: bool = False,
 ) -> Deployment | Plan | State[Deployment]:
     """Move a site to other addresses, charts, values or another image, and go back where users cannot work then.
@@ -61,48 +63,55 @@ def redeploy(
     and running notebooks stay. What is asked for holds in every later run until the site's file says something new.
 
     Args:
-        site: the site's name in deployments/sites, or the path of its file.
-        hub_floating_ip: `keep`, `fresh`, or a floating IP of the project that is free.
-        dask_floating_ip: the same for the gateway; both may change places.
-        hub_chart_version: of the jupyterhub chart; nothing leaves it.
-        dask_chart_version: of the dask-gateway chart; nothing leaves it.
-        hub_values: values of the chart, over the site's own. A secret is {env: NAME}, {file: PATH} or {block: NAME}.
-        dask_values: the same for the gateway.
-        image: NAME:TAG for notebooks, Dask schedulers and workers.
-        old_addresses: `keep` them reserved as spare, or `release` them; given ones are never released.
-        dry_run: only say what would be done.
+        site: the site, by its name in deployments/sites; from a command line or Python also the path of its file.
+        hub_floating_ip: where users reach the hub. `keep`: as it is; `fresh`: an address that is allocated for it; or
+            a floating IP of the project that serves nothing else, such as 192.0.2.7.
+        dask_floating_ip: the same for the gateway. Hub and gateway may change places.
+        old_addresses: what becomes of addresses that are moved away from. `keep`: they stay reserved, as spare;
+            `release`: the cloud gets them back, but for those that the site was given.
+        hub_chart_version: of the jupyterhub chart, such as 4.4.0. None: as it is.
+        dask_chart_version: of the dask-gateway chart, such as 2026.3.0. None: as it is.
+        image: for notebooks, Dask schedulers and workers: NAME:TAG, such as pangeo/pangeo-notebook:2026.10.02.
+            None: as it is.
+        hub_values: of the jupyterhub chart, laid over the site's own, such as {"cull": {"timeout": 7200}}.
+            No secret itself, but where it is: {"env": NAME}, {"file": PATH} or {"block": NAME}.
+        dask_values: the same for the dask-gateway chart.
+        dry_run: on: say what would be done, as the artifact plan-SITE, and change nothing.
     """
-    spec, started_s = load_site(site), time.monotonic()
-    wishes: dict[Part, str] = {"jupyterhub": hub_floating_ip, "dask_gateway": dask_floating_ip}
-    refuse_pinned(spec, wishes)
-    asked = overrides_asked(
-        spec,
-        chart_versions={"jupyterhub": hub_chart_version, "dask_gateway": dask_chart_version},
-        values={"jupyterhub": hub_values or {}, "dask_gateway": dask_values or {}},
-        image=image,
-    )
-    laid_over(spec, asked)  # together they have to be a site, which is known before anything is asked of anybody
-    with asking(spec), live_progress((*STAGES, "remember", "marks")), recording() as stages:
-        prepared = make_plan(spec, asked=asked, moves=Moves(wishes, old_addresses))
-        publish_plan(prepared.plan)
-        if dry_run:
-            return prepared.plan
-        spec, plan, ground = prepared.site, prepared.plan, ground_to_act(prepared)
-        refuse_nothing_there(spec, plan)
-        check_values(spec, ground)
-        tell(plan)
-        addresses = reserve_addresses(spec, ground, plan)
-        moves = reserve_moves(spec, wishes, plan)
-        await_ingress(spec, {move.part: move.new for move in moves})
-        magnum_cluster = wait_for_cluster(spec, start_cluster(spec, ground, plan))
-        way = open_master(spec, magnum_cluster, addresses)
-        magnum_cluster = wait_for_kubernetes(spec, magnum_cluster, way)
-        with holding_site(spec, magnum_cluster, way):
-            addresses, moves = confirm_addresses(spec, addresses, moves)
-            deployment = roll_out(spec, plan, magnum_cluster, way, addresses, moves)
-            if not deployment.undone:
-                remember_overrides(spec, magnum_cluster, way, prepared.overrides)
-                commit_moves(spec, moves, old_addresses)
-    deployment = timed(deployment, stages, started_s)
-    publish_deployment(spec, deployment)
-    return ended(deployment)
+    try:
+        spec, started_s = load_site(site), time.monotonic()
+        wishes: dict[Part, str] = {"jupyterhub": hub_floating_ip, "dask_gateway": dask_floating_ip}
+        refuse_pinned(spec, wishes)
+        asked = overrides_asked(
+            spec,
+            chart_versions={"jupyterhub": hub_chart_version, "dask_gateway": dask_chart_version},
+            values={"jupyterhub": hub_values or {}, "dask_gateway": dask_values or {}},
+            image=image,
+        )
+        laid_over(spec, asked)  # together they have to be a site, which is known before anything is asked of anybody
+        with asking(spec), live_progress((*STAGES, "remember", "marks")), recording() as stages:
+            prepared = make_plan(spec, asked=asked, moves=Moves(wishes, old_addresses))
+            publish_plan(prepared.plan)
+            if dry_run:
+                return prepared.plan
+            spec, plan, ground = prepared.site, prepared.plan, ground_to_act(prepared)
+            refuse_nothing_there(spec, plan)
+            check_values(spec, ground)
+            tell(plan)
+            addresses = reserve_addresses(spec, ground, plan)
+            moves = reserve_moves(spec, wishes, plan)
+            await_ingress(spec, {move.part: move.new for move in moves})
+            magnum_cluster = wait_for_cluster(spec, start_cluster(spec, ground, plan))
+            way = open_master(spec, magnum_cluster, addresses)
+            magnum_cluster = wait_for_kubernetes(spec, magnum_cluster, way)
+            with holding_site(spec, magnum_cluster, way):
+                addresses, moves = confirm_addresses(spec, addresses, moves)
+                deployment = roll_out(spec, plan, magnum_cluster, way, addresses, moves)
+                if not deployment.undone:
+                    remember_overrides(spec, magnum_cluster, way, prepared.overrides)
+                    commit_moves(spec, moves, old_addresses)
+        deployment = timed(deployment, stages, started_s)
+        publish_deployment(spec, deployment)
+        return ended(deployment)
+    except (InputError, RefusedError) as error:
+        return refused(error)

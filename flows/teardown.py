@@ -8,7 +8,8 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.naming import run_name
-from flows.outcome import ended_teardown
+from flows.outcome import ended_teardown, refused
+from magnumhub.domain.errors import InputError, RefusedError
 from magnumhub.domain.plan import Plan
 from magnumhub.domain.spec_file import load_site
 from magnumhub.domain.teardown import Homes, Teardown, refuse_blocked, refuse_unconfirmed
@@ -43,30 +44,33 @@ def teardown(site: SiteName, confirm: str, homes: Homes, dry_run: bool = False) 
     site's mark is touched, but for what its own cluster made.
 
     Args:
-        site: the site's name in deployments/sites, or the path of its file.
-        confirm: the site's name once more: everything of it is deleted.
-        homes: what becomes of users' homes and the hub's database: `keep` leaves their volumes in the project, and
-            lists them; `delete` deletes them for ever.
-        dry_run: only say what would be done.
+        site: the site, by its name in deployments/sites; from a command line or Python also the path of its file.
+        confirm: the site's name, typed once more: everything of it is deleted.
+        homes: what becomes of users' homes and the hub's database. `keep`: their volumes stay in the project, and are
+            listed; `delete`: they are deleted for ever.
+        dry_run: on: say what would be deleted, as the artifact plan-SITE, and change nothing.
     """
-    spec, started_s = load_site(site), time.monotonic()
-    refuse_unconfirmed(spec.name, confirm, homes)
-    with live_progress(_STAGES):
-        surveyed = survey_site(spec, homes)
-        publish_plan(surveyed.plan)
-        if dry_run:
-            return surveyed.plan
-        refuse_blocked(surveyed.plan)
-        if surveyed.plan.would_change:
-            remember_clusters(spec, surveyed)  # once Magnum has deleted them, nobody else knows their uuids
-            with holding_if_there(spec, surveyed):
-                surveyed = survey_again(spec, homes, surveyed.plan)
-                settle_volumes(spec, homes, surveyed)
-                empty_cluster(spec, homes, surveyed)
-                delete_clusters(spec, surveyed)
-            wait_until_deleted(spec, surveyed)
-            delete_what_stayed(spec, homes, surveyed)
-            give_up_addresses(spec, surveyed)
-        torn_down = audit(spec, homes, surveyed, started_s)
-    publish_teardown(torn_down)
-    return ended_teardown(torn_down)
+    try:
+        spec, started_s = load_site(site), time.monotonic()
+        refuse_unconfirmed(spec.name, confirm, homes)
+        with live_progress(_STAGES):
+            surveyed = survey_site(spec, homes)
+            publish_plan(surveyed.plan)
+            if dry_run:
+                return surveyed.plan
+            refuse_blocked(surveyed.plan)
+            if surveyed.plan.would_change:
+                remember_clusters(spec, surveyed)  # once Magnum has deleted them, nobody else knows their uuids
+                with holding_if_there(spec, surveyed):
+                    surveyed = survey_again(spec, homes, surveyed.plan)
+                    settle_volumes(spec, homes, surveyed)
+                    empty_cluster(spec, homes, surveyed)
+                    delete_clusters(spec, surveyed)
+                wait_until_deleted(spec, surveyed)
+                delete_what_stayed(spec, homes, surveyed)
+                give_up_addresses(spec, surveyed)
+            torn_down = audit(spec, homes, surveyed, started_s)
+        publish_teardown(torn_down)
+        return ended_teardown(torn_down)
+    except (InputError, RefusedError) as error:
+        return refused(error)

@@ -54,6 +54,9 @@ def live_progress(stages: Collection[str]) -> Iterator[None]:
         try:
             yield
             told.completed()
+        except Exception as error:
+            told.stopped(str(error))
+            raise
         finally:
             told.is_over.set()
             told.news.set()
@@ -95,6 +98,10 @@ class _Told:
             self._ended.update(self._stages)
             self._last_word = f"ended after {spent(time.monotonic() - self._started_s)}"
 
+    def stopped(self, why: str) -> None:
+        with self._lock:
+            self._last_word = self._last_word or f"stopped: {why.splitlines()[0] if why else 'without a word'}"
+
     def keep_up(self) -> None:
         """Update until it is over, and once more then."""
         while not self.is_over.is_set():
@@ -119,7 +126,9 @@ class _Told:
         now_s = time.monotonic()
         with self._lock:
             running = {stage: (now_s - since_s, text) for stage, (since_s, text) in self._running.items()}
-            return percent(self._ended, self._stages), doing(running) or self._last_word or "between two stages"
+            done = percent(self._ended, self._stages)
+            # The list of a run's artifacts shows the description alone.
+            return done, f"{done} %: {doing(running) or self._last_word or 'between two stages'}"
 
 
 def _artifact_of(flow_run_id: UUID) -> UUID | None:

@@ -135,7 +135,7 @@ def test_a_refused_run_asks_anew_when_it_is_retried_and_another_one_meanwhile_do
     run = DeployedRun(operations.url, PROVISION, site="heat")
     first = run.is_suspended_with(1, _PROCESS_S)
     assert run.resume(granted=False) == "ACCEPT"
-    run.reaches("Failed", _PROCESS_S)
+    run.reaches("Refused", _PROCESS_S)
     begin_again(run)
     wait_until(lambda: len(run.forms()) == 2, _PROCESS_S, "it asks anew")
     assert run.is_suspended_with(2, 10) == first
