@@ -32,6 +32,18 @@ def marks(sandbox: Sandbox, site: str) -> dict[str, set[str]]:
     }
 
 
+def in_lists(run: DeployedRun) -> tuple[str, set[str]]:
+    """What lists of runs show of it."""
+    shown = ask_prefect(run.url, "GET", f"/flow_runs/{run.id}")
+    return shown["name"], set(shown["tags"])
+
+
+def pages(run: DeployedRun, **of: dict[str, list[str]]) -> list[str]:
+    """Artifacts on the run's server, oldest first."""
+    found = ask_prefect(run.url, "POST", "/artifacts/filter", artifacts=of)
+    return [artifact["data"] for artifact in sorted(found, key=lambda artifact: artifact["created"])]
+
+
 @pytest.mark.timeout(400)
 def test_a_deployments_run_waits_without_a_slot_and_ends_cleanly_when_it_is_refused(
     folder: Path, sandbox: Sandbox, prefect_server: str
@@ -47,10 +59,9 @@ def test_a_deployments_run_waits_without_a_slot_and_ends_cleanly_when_it_is_refu
         assert "To: cloud-support@example.org" in form
         assert [cluster["name"] for cluster in sandbox.state()["clusters"]] == ["heat"], "it is created meanwhile"
 
-        artifacts = ask_prefect(
-            prefect_server, "POST", "/artifacts/filter", artifacts={"key": {"any_": ["ingress-heat"]}}
-        )
-        assert [artifact["data"] for artifact in artifacts] == [form]
+        assert in_lists(run) == ("provision heat (waits for approval)", {"magnumhub", "waits-for-approval"})
+        assert pages(run, key={"any_": ["ingress-heat"]}) == [form]
+        assert pages(run, key={"any_": ["plan-heat"]})[0].startswith("# Plan: heat\n\n7 to create.\n")
 
         # The pool has one slot: another site's run gets it, and is suspended as well.
         other = DeployedRun(prefect_server, "provision/provision", site="other")
@@ -62,11 +73,17 @@ def test_a_deployments_run_waits_without_a_slot_and_ends_cleanly_when_it_is_refu
         assert run.resume(granted="perhaps") == "REJECT"
         assert run.state["name"] == "Suspended"
         assert run.resume(granted=False, remark="ticket 4711: no") == "ACCEPT"
-        message = run.reaches("Failed", 90)
+        message = run.reaches("Refused", 90)
 
+    assert in_lists(run) == ("provision heat", {"magnumhub"})
     assert "ticket 4711: no" in message
     assert "magnumhub teardown heat" in message
     assert all(address in message for address in addresses)
+    asked, answered = pages(run, key={"any_": ["ingress-heat"]})
+    assert asked == form
+    assert answered.startswith("# The firewall of heat: refused\n")
+    assert "Remark: `ticket 4711: no`" in answered
+    assert len(pages(run, flow_run_id={"any_": [str(run.id)]}, type={"any_": ["progress"]})) == 1, "it goes on with it"
     unasked = {address: tags - {"magnumhub:firewall=asked"} for address, tags in addresses.items()}
     assert marks(sandbox, "heat") == unasked, "whoever starts it again is asked again"
     assert {mutation["path"].rpartition("/")[2] for mutation in sandbox.mutations()[len(before) :]} == {"tags"}
