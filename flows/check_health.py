@@ -28,6 +28,7 @@ from tasks.endpoints import find_endpoints
 from tasks.find import find_site, within_reach
 from tasks.history import recall
 from tasks.kubernetes import holding_if_reached
+from tasks.live import live_progress
 from tasks.notify import announce
 from tasks.overrides import wanted_site
 from tasks.progress import hiding
@@ -35,6 +36,11 @@ from tasks.report import publish, publish_skipped
 from tasks.secrets import secrets_of
 from tasks.sites import SiteName
 from tasks.users import check_users
+
+_STAGES = (
+    *("endpoints", "check releases", "check workloads", "check addresses", "check hub", "check gateway"),
+    *("check expiry", "check quota", "check leftovers", "check as a user"),
+)
 
 
 @flow(name="check_health", flow_run_name=run_name)
@@ -57,7 +63,7 @@ def check_health(site: SiteName) -> Health | State[Health]:
         place = within_reach(found, kubernetes)
         spec = wanted_site(spec, place)  # what redeploys asked for is what is checked
         secrets = secrets_of(spec, place)
-        with hiding(secrets), holding_if_reached(spec, place):
+        with live_progress(_STAGES), hiding(secrets), holding_if_reached(spec, place):
             where = find_endpoints(spec, place, before)
             releases = check_releases(spec, place)
             side_by_side = [
