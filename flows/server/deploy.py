@@ -10,7 +10,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 
-from blocks.credentials import OpenStackCredentials
+from blocks.registration import register_block_types
 from flows.server import DEPLOYMENTS, WORK_POOL, refuse_other_folder
 from flows.server.automations import align_automations
 from flows.server.schedules import align_schedules
@@ -33,7 +33,7 @@ def deploy() -> None:
     refuse_other_folder()
     try:
         with stage("block types") as report:
-            OpenStackCredentials.register_type_and_schema()
+            register_block_types()
         with stage("work pool") as report:
             report.action = _ensure_pool()
     except NO_SERVER as error:

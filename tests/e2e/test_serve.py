@@ -14,10 +14,11 @@ import psutil
 import pytest
 import yaml
 
+from tests.support.prefect_server import free_port
 from tests.support.sandbox import BIN, Running, wait_until
 
 ROOT = Path(__file__).parents[2]
-FLOWS = {"provision", "plan", "redeploy", "teardown", "check_health", "check_fleet"}
+FLOWS = {"provision", "plan", "redeploy", "teardown", "check_health", "check_fleet", "test_connection"}
 _START_S = 240
 
 
@@ -33,10 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number: int = free.getsockname()[1]
-        return number
+    return free_port()
 
 
 def serve(folder: Path, port: int) -> Running:
@@ -96,7 +94,9 @@ def everything(api: str) -> dict[str, list[str]]:
         "schedules": sorted(str(schedule["slug"]) for schedule in schedules),
         "automations": named(rows(api, "automations")),
         "work pools": named(rows(api, "work_pools")),
-        "block types": sorted(str(row["slug"]) for row in rows(api, "block_types") if "prefect" not in str(row["slug"])),
+        "block types": sorted(
+            str(row["slug"]) for row in rows(api, "block_types") if "prefect" not in str(row["slug"])
+        ),
     }
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx
+import psutil
 from prefect.client.orchestration import SyncPrefectClient
 
 from tests.support.sandbox import BIN, wait_until
@@ -43,7 +42,7 @@ def deploy(folder: Path, environment: Mapping[str, str], *names: str, slots: int
 
 @contextmanager
 def worker(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
-    """A worker of the pool while the block runs; it is killed with all that it runs."""
+    """A worker of the pool while the block runs; it is killed with all that it runs, as by the loss of its machine."""
     command = [str(BIN / "prefect"), "worker", "start", "--pool", POOL]
     quick = {"PREFECT_WORKER_QUERY_SECONDS": "2", "TMPDIR": str(folder)}
     with (folder / "worker.log").open("a") as log:
@@ -53,8 +52,12 @@ def worker(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
     try:
         yield
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with_it = psutil.Process(process.pid).children(recursive=True)  # a run has a session of its own
+        process.kill()
         process.wait(30)
+        for run in with_it:
+            with suppress(psutil.NoSuchProcess):
+                run.kill()
 
 
 def ask_prefect(url: str, method: Any, path: str, **body: Any) -> Any:
@@ -97,6 +100,12 @@ class DeployedRun:
         inputs = self._look("POST", f"/flow_runs/{self.id}/input/filter", prefix="suspended-", limit=100)
         forms = [entry for entry in inputs if entry["key"].endswith("-description")]
         return [json.loads(entry["value"]) for entry in sorted(forms, key=lambda entry: entry["created"])]
+
+    def retry(self) -> None:
+        """What `Retry` in its menu does."""
+        again = {"type": "SCHEDULED", "name": "AwaitingRetry"}
+        answer = ask_prefect(self.url, "POST", f"/flow_runs/{self.id}/set_state", state=again, force=True)
+        assert answer["status"] == "ACCEPT", answer
 
     def resume(self, **answer: Any) -> str:
         """Answer its form; returns ACCEPT or REJECT."""

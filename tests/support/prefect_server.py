@@ -39,12 +39,18 @@ def prefect_server(home: Path) -> Iterator[str]:
         server.process.wait(30)
 
 
-def start_prefect_server(home: Path) -> PrefectServer:
-    """Start a server with its database in `home`; returns when it answers."""
-    home.mkdir(parents=True, exist_ok=True)
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        port: int = free.getsockname()[1]
+        return port
+
+
+def start_prefect_server(home: Path, port: int | None = None) -> PrefectServer:
+    """Start a server with its database in `home`; returns when it answers."""
+    home.mkdir(parents=True, exist_ok=True)
+    port = port or free_port()
     environment = os.environ | {
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_API_PORT": str(port),

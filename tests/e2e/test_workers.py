@@ -1,0 +1,92 @@
+"""What carries a run may go: its worker with its machine, or the server. Nothing is done twice, nothing is lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient
+
+from flows.server.automations import AUTOMATIONS_DIR, align_automations
+from tests.support.deployed import DeployedRun, deploy, worker, workplace
+from tests.support.prefect_client import using_server
+from tests.support.prefect_server import free_port, start_prefect_server
+from tests.support.sandbox import Sandbox, wait_until
+
+ROOT = Path(__file__).parents[2]
+PROVISION = "provision/provision"
+DIED = "magnumhub: the worker of a run died"
+_TAKEN_S = 120
+"""For a worker to begin a run, up to its cluster."""
+_RUN_S = 240
+
+
+@pytest.fixture
+def folder(tmp_path: Path, sandbox: Sandbox) -> Path:
+    """An operator's checkout with one site."""
+    return workplace(tmp_path, sandbox.site("heat"))
+
+
+@pytest.fixture
+def soon_marked(prefect_server: str, tmp_path: Path) -> Iterator[None]:
+    """The automation that marks runs without a sign of life, after 40 s instead of two minutes."""
+    described = (ROOT / AUTOMATIONS_DIR / "worker-died.yaml").read_text()
+    (tmp_path / "automations").mkdir()
+    (tmp_path / "automations/worker-died.yaml").write_text(described.replace("within: 120", "within: 40"))
+    with using_server(prefect_server, tmp_path / "client"):
+        assert align_automations(tmp_path / "automations") == {DIED: "created"}
+        yield
+        with SyncPrefectClient(prefect_server) as client:
+            for automation in client.read_automations_by_name(DIED):
+                client.delete_automation(automation.id)
+
+
+def begun(url: str, sandbox: Sandbox) -> DeployedRun:
+    """A run that waits for its cluster, which takes as long as the scenario holds."""
+    sandbox.fault(scenario="create-hangs")
+    run = DeployedRun(url, PROVISION, site="heat")
+    wait_until(lambda: sandbox.state()["clusters"], _TAKEN_S, "the cluster is asked for")
+    return run
+
+
+def made(sandbox: Sandbox) -> dict[str, int]:
+    """How often clusters and addresses were asked for."""
+    asked = Counter(f"{mutation['method']} {mutation['path']}" for mutation in sandbox.mutations())
+    return {what: asked[what] for what in ("POST /v1/clusters", "POST /v2.0/floatingips")}
+
+
+@pytest.mark.timeout(900)
+def test_a_run_whose_worker_was_killed_is_marked_and_goes_on_with_another(
+    folder: Path, sandbox: Sandbox, prefect_server: str, soon_marked: None
+) -> None:
+    deploy(folder, sandbox.environment, "provision", slots=2)
+    with worker(folder, sandbox.environment), worker(folder, sandbox.environment):
+        run = begun(prefect_server, sandbox)
+    message = run.reaches("Crashed", 180)
+    assert "Retry goes on where it was" in message
+    sandbox.fault(scenario=None)
+    with worker(folder, sandbox.environment):
+        run.retry()
+        run.reaches("Completed", _RUN_S)
+    assert made(sandbox) == {"POST /v1/clusters": 1, "POST /v2.0/floatingips": 3}
+
+
+@pytest.mark.timeout(900)
+def test_a_run_survives_the_servers_restart(folder: Path, sandbox: Sandbox, tmp_path: Path) -> None:
+    port = free_port()
+    server = start_prefect_server(tmp_path / "server", port)
+    environment = {**sandbox.environment, "PREFECT_API_URL": server.url}
+    try:
+        deploy(folder, environment, "provision", slots=1)
+        with worker(folder, environment):
+            run = begun(server.url, sandbox)
+            server.kill()
+            sandbox.fault(scenario=None)  # the run goes on; nobody hears of it for as long as a server takes to start
+            server = start_prefect_server(tmp_path / "server", port)
+            run.reaches("Completed", _RUN_S)
+    finally:
+        server.kill()
+    assert made(sandbox) == {"POST /v1/clusters": 1, "POST /v2.0/floatingips": 3}
+    assert {release["revision"] for release in sandbox.state()["releases"]} == {1}
