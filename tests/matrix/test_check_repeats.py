@@ -27,8 +27,8 @@ _WARM = 20
 _GROWTH = 1.05
 _ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
 """As docs/health.md has it for a process that checks for months: glibc gives each thread a heap of its own, and what is
-freed in 16 of them is hardly ever a whole page. Measured with 16 heaps: what is in use stays at 43.4 to 43.5 MiB from the
-first check to the sixth, and the process grows from 185 to 190 MiB; with one heap from 176.3 to 177.4."""
+freed in 16 of them is hardly ever a whole page. Measured with 16 heaps, first to sixth check: 43.4 to 43.5 MiB are in
+use, and the process grows from 185 to 190 MiB; with one heap from 176.3 to 177.4."""
 _KEPT_ALIVE = 2
 """Connections to Prefect's server come and go."""
 
