@@ -39,7 +39,7 @@ class OpenStackCredentials(Block):
 
     _block_type_name = "OpenStack Credentials"
     _block_type_slug = "openstack-credentials"
-    _logo_url = HttpUrl(f"{LOGOS}/openstack-credentials.svg")
+    _logo_url = HttpUrl(f"{LOGOS}/openstack-credentials.png")
     _documentation_url = HttpUrl(DOCUMENTATION)
     _description = (
         "A credential for one OpenStack project: a clouds.yaml, a password or an application credential. A site names"
@@ -68,6 +68,11 @@ class OpenStackCredentials(Block):
                 "kind", "{kind}: {words}", {"kind": kind.model_config["title"], "words": problems_of(error)}
             ) from None
 
+    @property
+    def name(self) -> str:
+        """As it was saved."""
+        return self._block_document_name or "unsaved"
+
     def as_cloud(self) -> dict[str, Any]:
         """The same as an entry of clouds.yaml."""
         return self.credential.as_cloud()
@@ -86,10 +91,9 @@ class OpenStackCredentials(Block):
         from blocks.cloud import opened
         from magnumhub.openstack.connection import look_at_connection
 
-        name = self._block_document_name or "not saved"
-        entry = self.as_cloud()
-        with opened(entry, where=f"block:{name}", timeout_s=_TIMEOUT_S) as cloud:
-            return look_at_connection(cloud.connection, cloud.magnum, name=f"block:{name}")
+        where = f"block:{self.name}"
+        with opened(self.as_cloud(), where=where, timeout_s=_TIMEOUT_S) as cloud:
+            return look_at_connection(cloud.connection, cloud.magnum, name=where)
 
 
 def _kind_of(given: Mapping[str, Any]) -> type[Kind]:

@@ -32,7 +32,7 @@ class SshKey(Block):
 
     _block_type_name = "SSH Key"
     _block_type_slug = "ssh-key"
-    _logo_url = HttpUrl(f"{LOGOS}/ssh-key.svg")
+    _logo_url = HttpUrl(f"{LOGOS}/ssh-key.png")
     _documentation_url = HttpUrl(DOCUMENTATION)
     _description = (
         "The private key of a Nova keypair, which opens ssh to a cluster's masters. A site names it as"

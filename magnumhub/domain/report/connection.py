@@ -87,7 +87,7 @@ def _names(names: list[str] | tuple[str, ...] | None) -> str:
 
 def _quotas(facts: CloudFacts) -> str:
     rows = (
-        (cell(name), _number(q.used), _limit(q), _number(q.free) if q.limit != -1 else "–")
+        (cell(name.replace("_", " ")), _number(q.used), _limit(q), _number(q.free) if q.limit != -1 else "–")
         for name, q in facts.quotas.items()
     )
     return table(("of", "used", "limit", "free"), rows)
