@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 PROVISION = "provision/provision"
 DIED = "magnumhub: the worker of a run died"
 _TAKEN_S = 120
-"""For a worker to begin a run, up to its cluster."""
+"""For a worker to begin a run, up to its master."""
 _RUN_S = 240
 
 
@@ -44,10 +44,12 @@ def soon_marked(prefect_server: str, tmp_path: Path) -> Iterator[None]:
 
 
 def begun(url: str, sandbox: Sandbox) -> DeployedRun:
-    """A run that waits for its cluster, which takes as long as the scenario holds."""
-    sandbox.fault(scenario="create-hangs")
+    """A run that waits for its master to answer, which takes as long as the scenario holds."""
+    sandbox.fault(scenario="firewall-closed")
     run = DeployedRun(url, PROVISION, site="heat")
-    wait_until(lambda: sandbox.state()["clusters"], _TAKEN_S, "the cluster is asked for")
+    wait_until(
+        lambda: any(ip["port_id"] for ip in sandbox.state()["floating_ips"]), _TAKEN_S, "the master is reached for"
+    )
     return run
 
 
