@@ -59,7 +59,9 @@ def refused(error: InputError | RefusedError) -> State[Any]:
 
     A caller that asks for the result gets the error, as from any failed run.
     """
-    return Failed(name="Refused", message=str(error), data=error)
+    # Prefect's UI shows the message as one paragraph.
+    sentences = (line if line.endswith((".", "!", "?", ":")) else f"{line}." for line in str(error).splitlines())
+    return Failed(name="Refused", message="\n".join(sentences), data=error)
 
 
 def ended_connection(seen: Connection) -> Connection | State[Connection]:

@@ -40,8 +40,10 @@ Wish = (
     | Annotated[Literal["fresh"], Field(title="A fresh one")]
     | Annotated[str, Field(title="This one, such as 192.0.2.7", pattern=r"^\d{1,3}(\.\d{1,3}){3}$")]
 )
-ChartVersion = Annotated[str, Field(title="Version, such as 4.4.0", pattern=r"^v?\d+\.\d+\.\d+\S*$")]
-Image = Annotated[str, Field(title="NAME:TAG, such as pangeo/pangeo-notebook:2026.10.02", pattern=r"^\S+:\w[\w.-]*$")]
+ChartVersion = Annotated[str, Field(title="Version: N.N.N", pattern=r"^v?\d+\.\d+\.\d+\S*$")]
+Image = Annotated[str, Field(title="Image: NAME:TAG", pattern=r"^\S+:\w[\w.-]*$")]
+
+Values = Annotated[dict[str, Any], Field(title="Values, as JSON")]
 
 
 @flow(name="redeploy", flow_run_name=run_name)
@@ -53,8 +55,8 @@ def redeploy(
     hub_chart_version: ChartVersion | None = None,
     dask_chart_version: ChartVersion | None = None,
     image: Image | None = None,
-    hub_values: dict[str, Any] | None = None,
-    dask_values: dict[str, Any] | None = None,
+    hub_values: Values | None = None,
+    dask_values: Values | None = None,
     dry_run: bool = False,
 ) -> Deployment | Plan | State[Deployment]:
     """Move a site to other addresses, charts, values or another image, and go back where users cannot work then.
@@ -64,17 +66,17 @@ def redeploy(
 
     Args:
         site: the site, by its name in deployments/sites; from a command line or Python also the path of its file.
-        hub_floating_ip: where users reach the hub. `keep`: as it is; `fresh`: an address that is allocated for it; or
+        hub_floating_ip: where users reach the hub. keep: as it is; fresh: an address that is allocated for it; or
             a floating IP of the project that serves nothing else, such as 192.0.2.7.
         dask_floating_ip: the same for the gateway. Hub and gateway may change places.
-        old_addresses: what becomes of addresses that are moved away from. `keep`: they stay reserved, as spare;
-            `release`: the cloud gets them back, but for those that the site was given.
+        old_addresses: what becomes of addresses that are moved away from. keep: they stay reserved, as spare;
+            release: the cloud gets them back, but for those that the site was given.
         hub_chart_version: of the jupyterhub chart, such as 4.4.0. None: as it is.
         dask_chart_version: of the dask-gateway chart, such as 2026.3.0. None: as it is.
         image: for notebooks, Dask schedulers and workers: NAME:TAG, such as pangeo/pangeo-notebook:2026.10.02.
             None: as it is.
         hub_values: of the jupyterhub chart, laid over the site's own, such as {"cull": {"timeout": 7200}}.
-            No secret itself, but where it is: {"env": NAME}, {"file": PATH} or {"block": NAME}.
+            No secret itself, but where it is: {"env": "NAME"}, {"file": "PATH"} or {"block": "NAME"}.
         dask_values: the same for the dask-gateway chart.
         dry_run: on: say what would be done, as the artifact plan-SITE, and change nothing.
     """

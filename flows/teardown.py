@@ -46,8 +46,8 @@ def teardown(site: SiteName, confirm: str, homes: Homes, dry_run: bool = False) 
     Args:
         site: the site, by its name in deployments/sites; from a command line or Python also the path of its file.
         confirm: the site's name, typed once more: everything of it is deleted.
-        homes: what becomes of users' homes and the hub's database. `keep`: their volumes stay in the project, and are
-            listed; `delete`: they are deleted for ever.
+        homes: what becomes of users' homes and the hub's database. keep: their volumes stay in the project, and are
+            listed; delete: they are deleted for ever.
         dry_run: on: say what would be deleted, as the artifact plan-SITE, and change nothing.
     """
     try:

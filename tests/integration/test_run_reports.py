@@ -209,5 +209,5 @@ def test_a_refused_run_says_what_is_wrong_and_what_to_do() -> None:
     assert run.state is not None
     assert (run.state.type.value, run.state.name) == ("FAILED", "Refused")
     assert run.state.message == (
-        "iris cannot be provisioned\n  quota: 2 floating IPs are left, 3 are needed\n    -> Release one."
+        "iris cannot be provisioned.\n  quota: 2 floating IPs are left, 3 are needed.\n    -> Release one."
     )
