@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from blocks.clouds_yaml import entry_of
+from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.spec_forms import Matching, Text
 
 AuthUrl = Annotated[
@@ -36,7 +36,11 @@ class Kind(BaseModel):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     def as_cloud(self) -> dict[str, Any]:
-        """The same as an entry of clouds.yaml."""
+        """The same as an entry of clouds.yaml.
+
+        Raises:
+            RefusedError: a pasted file has no such entry; says what is wrong with it, and shows nothing of it.
+        """
         raise NotImplementedError
 
 
@@ -60,16 +64,12 @@ class CloudsYaml(Kind):
     )
     entry: str = Field(default="", description="Name of the entry under `clouds`; empty: the only one that there is.")
 
-    @model_validator(mode="after")
-    def _has_the_entry(self) -> CloudsYaml:
-        try:
-            self.as_cloud()
-        except ValueError as error:
-            raise PydanticCustomError("clouds_yaml", "clouds_yaml: {words}", {"words": str(error)}) from None
-        return self
-
     def as_cloud(self) -> dict[str, Any]:
-        return entry_of(self.clouds_yaml.get_secret_value(), self.entry)
+        # Not judged before it is used: of a block that is invalid Prefect tells a flow only that it cannot be loaded.
+        try:
+            return entry_of(self.clouds_yaml.get_secret_value(), self.entry)
+        except ValueError as error:
+            raise RefusedError(f"clouds_yaml: {error}", "correct the block in Prefect's UI") from None
 
 
 class Password(Kind):

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from blocks.credential_kinds import ApplicationCredential, CloudsYaml, Kind, Password
 from blocks.loading import DOCUMENTATION, LOGOS, problems_of
+from magnumhub.domain.errors import RefusedError
 
 if TYPE_CHECKING:
     from magnumhub.domain.connection import Connection
@@ -74,8 +75,15 @@ class OpenStackCredentials(Block):
         return self._block_document_name or "unsaved"
 
     def as_cloud(self) -> dict[str, Any]:
-        """The same as an entry of clouds.yaml."""
-        return self.credential.as_cloud()
+        """The same as an entry of clouds.yaml.
+
+        Raises:
+            RefusedError: a pasted file has no such entry.
+        """
+        try:
+            return self.credential.as_cloud()
+        except RefusedError as error:
+            raise RefusedError(f"block:{self.name}: {error.message}", error.hint) from None
 
     def test_connection(self) -> Connection:
         """Log in and say what this credential may and may not do.
@@ -84,7 +92,7 @@ class OpenStackCredentials(Block):
 
         Raises:
             AuthenticationError: it is not accepted; says by which Keystone, and why.
-            RefusedError: the cloud has no Magnum, or its certificate is not trusted.
+            RefusedError: a pasted file has no such entry, the cloud has no Magnum, or its certificate is not trusted.
             TransientError: a service that every site needs does not answer.
         """
         # OpenStack's libraries take a second, and registering a block needs none of them.

@@ -42,6 +42,7 @@ def stored(
             "unrestricted": restricted | unrestricted,
             "pasted": {"clouds_yaml": clouds_yaml, "entry": "sandbox"},
             "wrong": password | {"password": WRONG},
+            "mangled": {"clouds_yaml": " ".join(clouds_yaml.split())},
         }.items():
             OpenStackCredentials(credential=credential).save(name, overwrite=True)
         SshKey(private_key=key).save("sandbox", overwrite=True)
@@ -82,6 +83,7 @@ def test_what_is_wrong_with_a_credential_is_told(stored: Sandbox, tmp_path: Path
         ("password", "Completed", "Sites can be made with it."),
         ("restricted", "Unhealthy", "the application credential is restricted"),
         ("wrong", "Refused", "logging in to cloud 'block:wrong' at http"),
+        ("mangled", "Refused", "block:mangled: clouds\\_yaml: it is one line: its line breaks were lost"),
     ],
 )
 def test_a_credential_is_tried_out(stored: Sandbox, prefect_server: str, name: str, state: str, said: str) -> None:

@@ -14,6 +14,7 @@ from blocks.clouds_yaml import entry_of
 from blocks.credentials import OpenStackCredentials
 from blocks.loading import LOGOS, problems_of
 from blocks.ssh_key import SshKey
+from magnumhub.domain.errors import RefusedError
 
 AUTH_URL = "https://keystone.example.org:5000/v3"
 PASSWORD = {"auth_url": AUTH_URL, "username": "ops", "password": "s3cret", "project_name": "iris"}
@@ -131,8 +132,6 @@ def test_each_kind_is_an_entry_of_clouds_yaml(given: dict[str, str], entry: dict
         (PASSWORD | {"auth_url": "keystone"}, "Password: auth_url: expected Keystone's address with its version"),
         (PASSWORD | {"interface": "s3cret"}, "Password: interface: Input should be 'public', 'internal' or 'admin'"),
         ({"application_credential_id": "s3cret"}, "Application credential: auth_url: is missing"),
-        ({"clouds_yaml": "clouds: s3cret"}, "its line breaks were lost"),
-        ({"clouds_yaml": HORIZON, "entry": "iris"}, "it has no entry iris; it has openstack"),
     ],
 )
 def test_one_sentence_names_what_is_wrong_and_shows_no_secret(given: dict[str, str], said: str) -> None:
@@ -140,6 +139,22 @@ def test_one_sentence_names_what_is_wrong_and_shows_no_secret(given: dict[str, s
         OpenStackCredentials(credential=given)
     assert said in problems_of(error.value)
     assert "s3cret" not in f"{problems_of(error.value)} {error.value} {error.value.__cause__} {error.value.__context__}"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"clouds_yaml": "clouds: s3cret"}, "block:unsaved: clouds_yaml: it is one line: its line breaks were lost"),
+        (
+            {"clouds_yaml": HORIZON, "entry": "iris"},
+            "block:unsaved: clouds_yaml: it has no entry iris; it has openstack",
+        ),
+    ],
+)
+def test_a_pasted_file_is_judged_when_it_is_used(given: dict[str, str], said: str) -> None:
+    with pytest.raises(RefusedError, match=said) as error:
+        OpenStackCredentials(credential=given).as_cloud()
+    assert "s3cret" not in f"{error.value} {error.value.__cause__}"
 
 
 def test_a_key_that_is_none_is_named_and_not_shown() -> None:
