@@ -62,4 +62,7 @@ def _unusable(what: str, error: Exception) -> MagnumhubError:
             f"{what}: Prefect's server wants a password (HTTP 401)",
             "set PREFECT_API_AUTH_STRING to what the server has as PREFECT_SERVER_API_AUTH_STRING",
         )
-    return TransientError(f"{what}: Prefect's server does not hand it out: {error}", "check PREFECT_API_URL")
+    return TransientError(
+        f"{what}: Prefect's server does not hand it out: {error}",
+        "check PREFECT_API_URL, and that the server has the PREFECT_SERVER_ENCRYPTION_KEY the block was saved with",
+    )

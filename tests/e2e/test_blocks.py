@@ -80,9 +80,9 @@ def test_what_is_wrong_with_a_credential_is_told(stored: Sandbox, tmp_path: Path
 @pytest.mark.parametrize(
     ("name", "state", "said"),
     [
-        ("password", "Completed", "Sites can be made with it."),
+        ("password", "Healthy", "Sites can be made with it."),
         ("restricted", "Unhealthy", "the application credential is restricted"),
-        ("wrong", "Refused", "logging in to cloud 'block:wrong' at http"),
+        ("wrong", "Refused", "logging in to cloud 'block:wrong' at "),
         ("mangled", "Refused", "block:mangled: clouds\\_yaml: it is one line: its line breaks were lost"),
     ],
 )

@@ -55,10 +55,10 @@ def test_what_it_may_not_do_is_said(seen: Connection, level: str, said: str) -> 
 
 def test_the_page_says_as_whom_until_when_and_how_much_is_free() -> None:
     page = tried(ends_at=datetime(2027, 11, 26, 9, tzinfo=UTC)).markdown
+    assert "https://k:5000/v3" in page
     for line in (
         "# Healthy: block:iris",
         "Sites can be made with it.",
-        "| accepted by | https://k:5000/v3 |",
         "| user | ops (domain Default) |",
         "| project | iris (p-1) |",
         "| credential | an application credential, unrestricted; roles: member |",
