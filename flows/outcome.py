@@ -27,18 +27,19 @@ def timed(deployment: Deployment, stages: Sequence[StageRecord], started_s: floa
     return deployment.model_copy(update={"stages": tuple(stages), "duration_s": duration_s})
 
 
-def ended(deployment: Deployment) -> Deployment | State[Deployment]:
-    """The document itself when all is well; else a state called Degraded (completed) or Unhealthy (failed) around
-    it."""
-    return _ended(deployment, deployment.health.level, _said(deployment.health)) if deployment.health else deployment
+def ended(deployment: Deployment) -> State[Deployment]:
+    """A state around the document, called Healthy, Degraded (both completed) or Unhealthy (failed)."""
+    if deployment.health is None:
+        return _ended(deployment, "Healthy", "nothing had changed; hub and gateway answer")
+    return _ended(deployment, deployment.health.level, _said(deployment.health))
 
 
-def ended_health(health: Health) -> Health | State[Health]:
+def ended_health(health: Health) -> State[Health]:
     """The same for the document of a check."""
     return _ended(health, health.level, _said(health))
 
 
-def ended_fleet(fleet: Fleet, unchecked: Collection[str]) -> Fleet | State[Fleet]:
+def ended_fleet(fleet: Fleet, unchecked: Collection[str]) -> State[Fleet]:
     """The same for all sites; Unknown where a site has no new report, whatever the others are: of these nobody has
     told yet, of an unhealthy one its own check has."""
     level: Level = "Unknown" if unchecked else fleet.level
@@ -64,19 +65,18 @@ def refused(error: InputError | RefusedError) -> State[Any]:
     return Failed(name="Refused", message="\n".join(sentences), data=error)
 
 
-def ended_connection(seen: Connection) -> Connection | State[Connection]:
+def ended_connection(seen: Connection) -> State[Connection]:
     """The same for a credential that was tried out."""
     return _ended(seen, seen.level, "; ".join(finding.summary for finding in seen.findings))
 
 
-def _ended(document: T, level: Level, message: str) -> T | State[T]:
-    if level in ("Degraded", "Skipped"):
-        return Completed(name=level, message=message, data=document)
-    if level in ("Unhealthy", "Unknown"):
-        return Failed(name=level, message=message, data=document)
-    return document
+def _ended(document: T, level: Level, message: str) -> State[T]:
+    of_its_kind = Failed if level in ("Unhealthy", "Unknown") else Completed
+    return of_its_kind(name=level, message=message, data=document)
 
 
 def _said(health: Health) -> str:
+    if health.level == "Healthy":
+        return "every check is well"
     found = "; ".join(finding.summary for finding in health.findings if finding.level != "Healthy")
     return found or health.checks[0].summary

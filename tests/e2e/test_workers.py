@@ -71,7 +71,7 @@ def test_a_run_whose_worker_was_killed_is_marked_and_goes_on_with_another(
     sandbox.fault(scenario=None)
     with worker(folder, sandbox.environment):
         run.retry()
-        run.reaches("Completed", _RUN_S)
+        run.reaches("Healthy", _RUN_S)
     assert made(sandbox) == {"POST /v1/clusters": 1, "POST /v2.0/floatingips": 3}
 
 
@@ -87,7 +87,7 @@ def test_a_run_survives_the_servers_restart(folder: Path, sandbox: Sandbox, tmp_
             server.kill()
             sandbox.fault(scenario=None)  # the run goes on; nobody hears of it for as long as a server takes to start
             server = start_prefect_server(tmp_path / "server", port)
-            run.reaches("Completed", _RUN_S)
+            run.reaches("Healthy", _RUN_S)
     finally:
         server.kill()
     assert made(sandbox) == {"POST /v1/clusters": 1, "POST /v2.0/floatingips": 3}

@@ -111,7 +111,7 @@ def test_only_what_is_missing_or_too_old_is_checked(
 
 
 @pytest.mark.parametrize(
-    ("level", "state"), [("Healthy", "Completed"), ("Degraded", "Degraded"), ("Unhealthy", "Unhealthy")]
+    ("level", "state"), [("Healthy", "Healthy"), ("Degraded", "Degraded"), ("Unhealthy", "Unhealthy")]
 )
 def test_the_run_ends_as_the_worst_site_is(sites: Path, level: Level, state: str) -> None:
     (sites / f"is-{level.lower()}.yaml").touch()

@@ -109,7 +109,7 @@ def test_answered_after_server_and_worker_were_replaced_and_every_token_has_expi
     sandbox.fault(scenario=None)
     sandbox.fault(scenario="token-expiry")
     assert run.resume(granted=True, remark="ticket 4711") == "ACCEPT"
-    run.reaches("Completed", _RUN_S)
+    run.reaches("Healthy", _RUN_S)
 
     assert made_of_openstack(sandbox) == {
         "POST /v1/clusters": 1,
@@ -141,10 +141,10 @@ def test_a_refused_run_asks_anew_when_it_is_retried_and_another_one_meanwhile_do
     assert run.is_suspended_with(2, 10) == first
 
     other = DeployedRun(operations.url, PROVISION, site="heat")
-    other.reaches("Completed", _RUN_S)
+    other.reaches("Healthy", _RUN_S)
     before = sandbox.mutations()
     assert run.resume(granted=True) == "ACCEPT"
-    run.reaches("Completed", _RUN_S)
+    run.reaches("Healthy", _RUN_S)
     assert sandbox.mutations() == before
     assert len(told(run.url)) == 2
 

@@ -87,12 +87,21 @@ def test_what_a_service_said_cannot_break_a_table() -> None:
     [_, _, row] = rows(page)
     assert len(row) == 5
     assert row[4] == r"x \| y"
-    assert re.search(r"(?<!\\)[<\[`*]", row[3]) is None
+    without_code = row[3].replace("`http://evil.example)`", "")
+    assert without_code != row[3], "no link"
+    assert re.search(r"(?<!\\)[<\[`*]", without_code) is None
 
 
 @pytest.mark.parametrize(
     ("text", "written"),
-    [("a|b", r"a\|b"), ("a\n\n  b", "a b"), ("a\\|b", r"a\\\|b"), ("4 > 3", r"4 \> 3"), ("", "")],
+    [
+        ("a|b", r"a\|b"),
+        ("a\n\n  b", "a b"),
+        ("a\\|b", r"a\\\|b"),
+        ("4 > 3", r"4 \> 3"),
+        ("", ""),
+        ("x_y at http://a_b:80, <b>", r"x\_y at `http://a_b:80,` \<b\>"),
+    ],
 )
 def test_a_cell_is_one_line_without_meaning_to_markdown(text: str, written: str) -> None:
     assert cell(text) == written

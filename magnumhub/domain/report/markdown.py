@@ -17,6 +17,7 @@ from magnumhub.domain.report.trend import as_data_uri, trend_picture
 from magnumhub.domain.version_matrix import COMPARED
 
 _SPECIAL = re.compile(r"([\\|`*_<>\[\]])")
+_ADDRESS = re.compile(r"(?:https?://|www\.)[^\s|`<>\\]+")
 _PEERS = ("notebook", "scheduler", "workers")
 """Components that send Python objects to one another: what one of them has, the others need as well."""
 
@@ -93,8 +94,15 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def cell(text: str) -> str:
-    """Any text as one that can stand in a table's cell, on one line and with no meaning to markdown."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    """Any text as one that can stand in a table's cell, on one line and with no meaning to markdown.
+
+    Both UIs make links of bare addresses, also of those that nothing serves to a browser: here they are code.
+    """
+    line, at, parts = " ".join(text.split()), 0, []
+    for address in _ADDRESS.finditer(line):
+        parts += [_SPECIAL.sub(r"\\\1", line[at : address.start()]), f"`{address.group()}`"]
+        at = address.end()
+    return "".join([*parts, _SPECIAL.sub(r"\\\1", line[at:])])
 
 
 def marked(level: Level) -> str:
