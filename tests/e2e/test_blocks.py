@@ -49,9 +49,9 @@ def stored(
         yield running_sandbox
 
 
-def in_blocks(sandbox: Sandbox, folder: Path, command: str, cloud: str) -> Ran:
+def in_blocks(sandbox: Sandbox, folder: Path, command: str, cloud: str, key: str = "sandbox") -> Ran:
     """The command for the site on a machine that has neither clouds.yaml nor the key."""
-    site = sandbox.site_with(folder, {"cloud": f"block:{cloud}", "access": {"ssh_key": "block:sandbox"}})
+    site = sandbox.site_with(folder, {"cloud": f"block:{cloud}", "access": {"ssh_key": f"block:{key}"}})
     elsewhere = Sandbox(sandbox.started, sandbox.environment | {"OS_CLIENT_CONFIG_FILE": str(folder / "none.yaml")})
     return elsewhere.magnumhub(command, site, "--json")
 
@@ -75,6 +75,13 @@ def test_what_is_wrong_with_a_credential_is_told(stored: Sandbox, tmp_path: Path
     assert ran.exit_code == 1
     assert said in ran.told()
     assert stored.state()["clusters"] == []
+
+
+def test_a_key_that_is_not_there_stops_before_anything_is_made(stored: Sandbox, tmp_path: Path) -> None:
+    ran = in_blocks(stored, tmp_path, "provision", "password", key="none")
+    assert ran.exit_code == 1
+    assert "access.ssh_key: block:none: Prefect has no such block of type SSH Key" in ran.told()
+    assert (stored.state()["clusters"], stored.state()["floating_ips"]) == ([], [])
 
 
 @pytest.mark.parametrize(
