@@ -67,7 +67,8 @@ def refused(error: InputError | RefusedError) -> State[Any]:
 
 def ended_connection(seen: Connection) -> State[Connection]:
     """The same for a credential that was tried out."""
-    return _ended(seen, seen.level, "; ".join(finding.summary for finding in seen.findings))
+    told = "; ".join(finding.summary for finding in seen.findings)
+    return _ended(seen, seen.level, told or "sites can be made with it")
 
 
 def _ended(document: T, level: Level, message: str) -> State[T]:
