@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Collection, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
@@ -18,6 +19,7 @@ from magnumhub.domain.health import Health
 from magnumhub.domain.results import StageRecord
 from magnumhub.domain.teardown import Teardown
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -55,14 +57,23 @@ def ended_teardown(torn_down: Teardown) -> Teardown | State[Teardown]:
     return Failed(name="Incomplete", message=told, data=torn_down)
 
 
-def refused(error: InputError | RefusedError) -> State[Any]:
-    """A failed state called Refused: the input, the cloud or a person says no, and nothing broke.
+def refusable(flow_function: Callable[P, T]) -> Callable[P, T | State[Any]]:
+    """Let a refused run end as a failed state called Refused: the input, the cloud or a person says no, nothing broke.
 
     A caller that asks for the result gets the error, as from any failed run.
     """
-    # Prefect's UI shows the message as one paragraph.
-    sentences = (line if line.endswith((".", "!", "?", ":")) else f"{line}." for line in str(error).splitlines())
-    return Failed(name="Refused", message="\n".join(sentences), data=error)
+
+    @functools.wraps(flow_function)
+    def run(*arguments: P.args, **named: P.kwargs) -> T | State[Any]:
+        try:
+            return flow_function(*arguments, **named)
+        except (InputError, RefusedError) as error:
+            # Prefect's UI shows the message as one paragraph.
+            lines = str(error).splitlines()
+            said = (line if line.endswith((".", "!", "?", ":")) else f"{line}." for line in lines)
+            return Failed(name="Refused", message="\n".join(said), data=error)
+
+    return run
 
 
 def ended_connection(seen: Connection) -> State[Connection]:

@@ -9,10 +9,9 @@ from prefect.client.schemas.objects import State
 
 from flows.approval import asking, await_ingress
 from flows.naming import run_name
-from flows.outcome import ended, refused, timed
+from flows.outcome import ended, refusable, timed
 from flows.rollout import STAGES, roll_out
 from magnumhub.domain.deployment import Deployment
-from magnumhub.domain.errors import InputError, RefusedError
 from magnumhub.domain.spec_file import load_site
 from tasks.access import open_master
 from tasks.charts import check_values
@@ -29,6 +28,7 @@ from tasks.sites import SiteName
 
 
 @flow(name="provision", flow_run_name=run_name)
+@refusable
 def provision(site: SiteName, replace_failed: bool = False) -> Deployment | State[Deployment]:
     """Bring a site from nothing to a working JupyterHub with Dask, or from wherever it is to what its file says.
 
@@ -40,29 +40,26 @@ def provision(site: SiteName, replace_failed: bool = False) -> Deployment | Stat
         replace_failed: off: a cluster of this site that Magnum failed to create stays, and the run is refused;
             on: it is deleted, and a new one is made. A cluster that works is never deleted.
     """
-    try:
-        spec = load_site(site)
-        started_s = time.monotonic()
-        with asking(spec), live_progress(STAGES), recording() as stages:
-            prepared = make_plan(spec, replace_failed=replace_failed)
-            publish_plan(prepared.plan)
-            spec, plan, ground = prepared.site, prepared.plan, ground_to_act(prepared)
-            check_values(spec, ground)
-            tell(plan)
-            addresses = reserve_addresses(spec, ground, plan)
-            magnum_cluster = start_cluster(spec, ground, plan, replace_failed=replace_failed)
-            addresses = settle_addresses(spec, addresses)
-            await_ingress(spec, addresses)  # the cluster goes on being created while somebody opens the firewall
-            magnum_cluster = wait_for_cluster(spec, magnum_cluster)
-            way = open_master(spec, magnum_cluster, addresses)
-            magnum_cluster = wait_for_kubernetes(spec, magnum_cluster, way)
-            with holding_site(spec, magnum_cluster, way):
-                addresses, _ = confirm_addresses(spec, addresses, [])
-                deployment = roll_out(spec, plan, magnum_cluster, way, addresses, moves=[])
-                if prepared.is_outdated:
-                    remember_overrides(spec, magnum_cluster, way, prepared.overrides)
-        deployment = timed(deployment, stages, started_s)
-        publish_deployment(spec, deployment)
-        return ended(deployment)
-    except (InputError, RefusedError) as error:
-        return refused(error)
+    spec = load_site(site)
+    started_s = time.monotonic()
+    with asking(spec), live_progress(STAGES), recording() as stages:
+        prepared = make_plan(spec, replace_failed=replace_failed)
+        publish_plan(prepared.plan)
+        spec, plan, ground = prepared.site, prepared.plan, ground_to_act(prepared)
+        check_values(spec, ground)
+        tell(plan)
+        addresses = reserve_addresses(spec, ground, plan)
+        magnum_cluster = start_cluster(spec, ground, plan, replace_failed=replace_failed)
+        addresses = settle_addresses(spec, addresses)
+        await_ingress(spec, addresses)  # the cluster goes on being created while somebody opens the firewall
+        magnum_cluster = wait_for_cluster(spec, magnum_cluster)
+        way = open_master(spec, magnum_cluster, addresses)
+        magnum_cluster = wait_for_kubernetes(spec, magnum_cluster, way)
+        with holding_site(spec, magnum_cluster, way):
+            addresses, _ = confirm_addresses(spec, addresses, [])
+            deployment = roll_out(spec, plan, magnum_cluster, way, addresses, moves=[])
+            if prepared.is_outdated:
+                remember_overrides(spec, magnum_cluster, way, prepared.overrides)
+    deployment = timed(deployment, stages, started_s)
+    publish_deployment(spec, deployment)
+    return ended(deployment)

@@ -11,10 +11,9 @@ from pydantic import Field
 
 from flows.approval import asking, await_ingress
 from flows.naming import run_name
-from flows.outcome import ended, refused, timed
+from flows.outcome import ended, refusable, timed
 from flows.rollout import STAGES, roll_out
 from magnumhub.domain.deployment import Deployment
-from magnumhub.domain.errors import InputError, RefusedError
 from magnumhub.domain.overrides import laid_over, overrides_asked
 from magnumhub.domain.plan import Plan
 from magnumhub.domain.plan_rows import Moves, OldAddresses
@@ -47,6 +46,7 @@ Values = Annotated[dict[str, Any], Field(title="Values, as JSON")]
 
 
 @flow(name="redeploy", flow_run_name=run_name)
+@refusable
 def redeploy(
     site: SiteName,
     hub_floating_ip: Wish = "keep",
@@ -80,40 +80,37 @@ def redeploy(
         dask_values: the same for the dask-gateway chart.
         dry_run: on: say what would be done, as the artifact plan-SITE, and change nothing.
     """
-    try:
-        spec, started_s = load_site(site), time.monotonic()
-        wishes: dict[Part, str] = {"jupyterhub": hub_floating_ip, "dask_gateway": dask_floating_ip}
-        refuse_pinned(spec, wishes)
-        asked = overrides_asked(
-            spec,
-            chart_versions={"jupyterhub": hub_chart_version, "dask_gateway": dask_chart_version},
-            values={"jupyterhub": hub_values or {}, "dask_gateway": dask_values or {}},
-            image=image,
-        )
-        laid_over(spec, asked)  # together they have to be a site, which is known before anything is asked of anybody
-        with asking(spec), live_progress((*STAGES, "remember", "marks")), recording() as stages:
-            prepared = make_plan(spec, asked=asked, moves=Moves(wishes, old_addresses))
-            publish_plan(prepared.plan)
-            if dry_run:
-                return prepared.plan
-            spec, plan, ground = prepared.site, prepared.plan, ground_to_act(prepared)
-            refuse_nothing_there(spec, plan)
-            check_values(spec, ground)
-            tell(plan)
-            addresses = reserve_addresses(spec, ground, plan)
-            moves = reserve_moves(spec, wishes, plan)
-            await_ingress(spec, {move.part: move.new for move in moves})
-            magnum_cluster = wait_for_cluster(spec, start_cluster(spec, ground, plan))
-            way = open_master(spec, magnum_cluster, addresses)
-            magnum_cluster = wait_for_kubernetes(spec, magnum_cluster, way)
-            with holding_site(spec, magnum_cluster, way):
-                addresses, moves = confirm_addresses(spec, addresses, moves)
-                deployment = roll_out(spec, plan, magnum_cluster, way, addresses, moves)
-                if not deployment.undone:
-                    remember_overrides(spec, magnum_cluster, way, prepared.overrides)
-                    commit_moves(spec, moves, old_addresses)
-        deployment = timed(deployment, stages, started_s)
-        publish_deployment(spec, deployment)
-        return ended(deployment)
-    except (InputError, RefusedError) as error:
-        return refused(error)
+    spec, started_s = load_site(site), time.monotonic()
+    wishes: dict[Part, str] = {"jupyterhub": hub_floating_ip, "dask_gateway": dask_floating_ip}
+    refuse_pinned(spec, wishes)
+    asked = overrides_asked(
+        spec,
+        chart_versions={"jupyterhub": hub_chart_version, "dask_gateway": dask_chart_version},
+        values={"jupyterhub": hub_values or {}, "dask_gateway": dask_values or {}},
+        image=image,
+    )
+    laid_over(spec, asked)  # together they have to be a site, which is known before anything is asked of anybody
+    with asking(spec), live_progress((*STAGES, "remember", "marks")), recording() as stages:
+        prepared = make_plan(spec, asked=asked, moves=Moves(wishes, old_addresses))
+        publish_plan(prepared.plan)
+        if dry_run:
+            return prepared.plan
+        spec, plan, ground = prepared.site, prepared.plan, ground_to_act(prepared)
+        refuse_nothing_there(spec, plan)
+        check_values(spec, ground)
+        tell(plan)
+        addresses = reserve_addresses(spec, ground, plan)
+        moves = reserve_moves(spec, wishes, plan)
+        await_ingress(spec, {move.part: move.new for move in moves})
+        magnum_cluster = wait_for_cluster(spec, start_cluster(spec, ground, plan))
+        way = open_master(spec, magnum_cluster, addresses)
+        magnum_cluster = wait_for_kubernetes(spec, magnum_cluster, way)
+        with holding_site(spec, magnum_cluster, way):
+            addresses, moves = confirm_addresses(spec, addresses, moves)
+            deployment = roll_out(spec, plan, magnum_cluster, way, addresses, moves)
+            if not deployment.undone:
+                remember_overrides(spec, magnum_cluster, way, prepared.overrides)
+                commit_moves(spec, moves, old_addresses)
+    deployment = timed(deployment, stages, started_s)
+    publish_deployment(spec, deployment)
+    return ended(deployment)

@@ -8,8 +8,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.naming import run_name
-from flows.outcome import ended_teardown, refused
-from magnumhub.domain.errors import InputError, RefusedError
+from flows.outcome import ended_teardown, refusable
 from magnumhub.domain.plan import Plan
 from magnumhub.domain.spec_file import load_site
 from magnumhub.domain.teardown import Homes, Teardown, refuse_blocked, refuse_unconfirmed
@@ -37,6 +36,7 @@ _STAGES = (
 
 
 @flow(name="teardown", flow_run_name=run_name)
+@refusable
 def teardown(site: SiteName, confirm: str, homes: Homes, dry_run: bool = False) -> Teardown | Plan | State[Teardown]:
     """Take away all that a site has in the cloud: releases, load balancers, cluster, and last its addresses.
 
@@ -50,27 +50,24 @@ def teardown(site: SiteName, confirm: str, homes: Homes, dry_run: bool = False) 
             listed; delete: they are deleted for ever.
         dry_run: on: say what would be deleted, as the artifact plan-SITE, and change nothing.
     """
-    try:
-        spec, started_s = load_site(site), time.monotonic()
-        refuse_unconfirmed(spec.name, confirm, homes)
-        with live_progress(_STAGES):
-            surveyed = survey_site(spec, homes)
-            publish_plan(surveyed.plan)
-            if dry_run:
-                return surveyed.plan
-            refuse_blocked(surveyed.plan)
-            if surveyed.plan.would_change:
-                remember_clusters(spec, surveyed)  # once Magnum has deleted them, nobody else knows their uuids
-                with holding_if_there(spec, surveyed):
-                    surveyed = survey_again(spec, homes, surveyed.plan)
-                    settle_volumes(spec, homes, surveyed)
-                    empty_cluster(spec, homes, surveyed)
-                    delete_clusters(spec, surveyed)
-                wait_until_deleted(spec, surveyed)
-                delete_what_stayed(spec, homes, surveyed)
-                give_up_addresses(spec, surveyed)
-            torn_down = audit(spec, homes, surveyed, started_s)
-        publish_teardown(torn_down)
-        return ended_teardown(torn_down)
-    except (InputError, RefusedError) as error:
-        return refused(error)
+    spec, started_s = load_site(site), time.monotonic()
+    refuse_unconfirmed(spec.name, confirm, homes)
+    with live_progress(_STAGES):
+        surveyed = survey_site(spec, homes)
+        publish_plan(surveyed.plan)
+        if dry_run:
+            return surveyed.plan
+        refuse_blocked(surveyed.plan)
+        if surveyed.plan.would_change:
+            remember_clusters(spec, surveyed)  # once Magnum has deleted them, nobody else knows their uuids
+            with holding_if_there(spec, surveyed):
+                surveyed = survey_again(spec, homes, surveyed.plan)
+                settle_volumes(spec, homes, surveyed)
+                empty_cluster(spec, homes, surveyed)
+                delete_clusters(spec, surveyed)
+            wait_until_deleted(spec, surveyed)
+            delete_what_stayed(spec, homes, surveyed)
+            give_up_addresses(spec, surveyed)
+        torn_down = audit(spec, homes, surveyed, started_s)
+    publish_teardown(torn_down)
+    return ended_teardown(torn_down)

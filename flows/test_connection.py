@@ -7,9 +7,8 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
 from blocks.credentials import OpenStackCredentials
-from flows.outcome import ended_connection, refused
+from flows.outcome import ended_connection, refusable
 from magnumhub.domain.connection import Connection
-from magnumhub.domain.errors import RefusedError
 from tasks.connection import try_out
 
 
@@ -18,6 +17,7 @@ def _run_name() -> str:
 
 
 @flow(name="test_connection", flow_run_name=_run_name)
+@refusable
 def test_connection(credentials: OpenStackCredentials) -> Connection | State[Connection]:
     """Log in with a credentials block and say what it may and may not do; change nothing.
 
@@ -27,7 +27,4 @@ def test_connection(credentials: OpenStackCredentials) -> Connection | State[Con
     Args:
         credentials: the block to try out. Only a reference to it is stored with the run.
     """
-    try:
-        return ended_connection(try_out(credentials))
-    except RefusedError as error:
-        return refused(error)
+    return ended_connection(try_out(credentials))

@@ -17,7 +17,7 @@ from prefect.flow_engine import run_flow
 from prefect.runtime import flow_run as this_run
 
 from flows.naming import run_name
-from flows.outcome import refused
+from flows.outcome import refusable
 from magnumhub.domain.deployment import Deployment
 from magnumhub.domain.errors import PreflightError, Problem
 from magnumhub.domain.plan import Change, Plan
@@ -200,8 +200,9 @@ def test_a_refused_run_says_what_is_wrong_and_what_to_do() -> None:
     problem = Problem("quota", "2 floating IPs are left, 3 are needed", "Release one.")
 
     @flow
-    def refusing() -> Any:
-        return refused(PreflightError("iris cannot be provisioned", [problem]))
+    @refusable
+    def refusing() -> None:
+        raise PreflightError("iris cannot be provisioned", [problem])
 
     with pytest.raises(PreflightError, match="2 floating IPs are left"):
         refusing()
