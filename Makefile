@@ -6,7 +6,7 @@ UV_VERSION := 0.13.9
 LOCK_OPTIONS := -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help install images demo serve test test-e2e test-contract test-real test-charts test-matrix soak bench lint lock clean
+.PHONY: help install images demo serve test test-e2e test-contract test-real test-charts test-matrix test-browser soak bench lint lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,9 @@ test-real: install ## the whole runbook on real services: MAGNUMHUB_TEST_CLOUD i
 
 test-matrix: ## kills, faults, repeats; PART=provision, check, redeploy or teardown runs one part
 	$(BIN)/pytest -n 2 --dist loadfile tests/matrix $(if $(PART),-k $(PART))
+
+test-browser: install ## Prefect's UI with a sandbox behind it, driven by Chromium (apt install chromium; CHROMIUM names another)
+	$(BIN)/pytest tests/browser --timeout 900
 
 soak: ## 100 checks in a row in one process, its memory measured
 	MAGNUMHUB_TEST_CHECKS=100 $(BIN)/pytest -s tests/matrix/test_check_repeats.py
