@@ -67,8 +67,8 @@ def provisioned(chromium: Browser, serving: Serving) -> str:
         form = Deployments(page).go().open("provision").custom_run()
         form.choose("site", "heat")
         run = form.submit()
-        run.is_called("provision heat")
         run.reaches("Running")
+        run.is_called("provision heat")
         run.reaches("Healthy")
         return run.url
 

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,8 +90,7 @@ def free_port() -> int:
 def own_environment(home: Path) -> dict[str, str]:
     """The environment of somebody who has no Prefect yet: whatever this machine's user has set is left out."""
     rest = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MAGNUMHUB_"))}
-    # A socket's path has to be short; with the user's own folder another worker of the machine would be met in it.
-    return rest | {"XDG_STATE_HOME": str(home / "state"), "TMPDIR": tempfile.mkdtemp(dir=home)}
+    return rest | {"XDG_STATE_HOME": str(home / "state")}
 
 
 def write_site(sandbox: Sandbox, name: str, *, cron: str, asks: bool = False) -> None:

@@ -22,7 +22,7 @@ def test_every_flow_is_offered_and_every_site_in_its_form(page: Page) -> None:
 
 def test_a_run_is_watched_to_its_end(page: Page, provision_run: Run, serving: Serving) -> None:
     provision_run.is_called("provision heat")
-    provision_run.is_tagged("magnumhub")
+    provision_run.is_tagged("healthy")
     provision_run.logs("verify: ", "Finished in state")
     take(page, "run-provision")
     assert [cluster["name"] for cluster in serving.sandbox.state()["clusters"] if cluster["name"] == "heat"] == ["heat"]

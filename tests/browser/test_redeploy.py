@@ -30,8 +30,8 @@ def test_an_address_that_is_not_ours_is_refused_by_the_run_with_what_to_do(page:
     form.choose_kind("hub_floating_ip", "This one")
     form.type("hub_floating_ip", "192.0.2.7")
     run = form.submit()
-    run.is_called("redeploy heat")
     run.reaches("Refused")
+    run.is_called("redeploy heat")
     run.says("192.0.2.7")
     assert serving.sandbox.mutations() == before
 
@@ -44,8 +44,8 @@ def test_the_hub_moves_to_a_fresh_address(page: Page, serving: Serving) -> None:
     form.choose_kind("hub_floating_ip", "A fresh one")
     take(page, "form-redeploy")
     run = form.submit()
-    run.is_called("redeploy heat")
     run.reaches("Healthy")
+    run.is_called("redeploy heat")
 
     fresh = hub_address(serving)
     assert fresh != old

@@ -24,7 +24,7 @@ class Run:
         self._page.goto(self.url)
 
     def is_called(self, name: str) -> None:
-        expect(self._head().get_by_text(name, exact=True)).to_be_visible(timeout=RUN_S * 1000)
+        expect(self._head().get_by_text(name, exact=True)).to_be_visible()
 
     def is_tagged(self, tag: str) -> None:
         expect(self._head().get_by_text(tag, exact=True).first).to_be_visible()
