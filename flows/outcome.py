@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, ParamSpec, TypeVar
@@ -73,6 +74,9 @@ def refusable(flow_function: Callable[P, T]) -> Callable[P, T | State[Any]]:
             said = (line if line.endswith((".", "!", "?", ":")) else f"{line}." for line in lines)
             return Failed(name="Refused", message="\n".join(said), data=error)
 
+    # Prefect would look for the types that a flow's parameters name in this module.
+    run.__signature__ = inspect.signature(flow_function, eval_str=True)  # type: ignore[attr-defined]
+    run.__annotations__ = inspect.get_annotations(flow_function, eval_str=True)
     return run
 
 

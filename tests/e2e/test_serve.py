@@ -14,6 +14,7 @@ import psutil
 import pytest
 import yaml
 
+from tests.support.deployed import DeployedRun
 from tests.support.prefect_server import free_port
 from tests.support.sandbox import BIN, Running, wait_until
 
@@ -117,15 +118,8 @@ def test_a_newcomer_gets_everything(served: str) -> None:
 
 
 def test_what_is_started_there_is_carried_out(served: str) -> None:
-    deployment = httpx.get(f"{served}/deployments/name/plan/plan").json()
-    start = f"{served}/deployments/{deployment['id']}/create_flow_run"
-    run = httpx.post(start, json={"parameters": {"site": "heat"}}).raise_for_status().json()
-
-    def state() -> str:
-        return str(httpx.get(f"{served}/flow_runs/{run['id']}").json()["state"]["type"])
-
-    wait_until(lambda: state() in ("COMPLETED", "FAILED", "CRASHED"), 120, "the plan is made")
-    assert state() == "COMPLETED"
+    run = DeployedRun(served, "plan/plan", site="heat")
+    run.reaches("Completed", 120)
 
 
 def test_served_again_it_is_one_more_worker_and_nothing_twice(folder: Path, port: int, served: str) -> None:

@@ -27,6 +27,7 @@ from magnumhub.domain.teardown import Teardown
 from tasks.live import live_progress
 from tasks.progress import StageEvent, listening, stage
 from tasks.report import publish_deployment, publish_plan, publish_teardown
+from tasks.sites import SiteName
 from tests.support.prefect_client import losable_server, using_server
 from tests.support.sandbox import wait_until
 
@@ -49,12 +50,12 @@ def artifacts(*, key: str | None = None, run_id: UUID | None = None) -> list[Art
         return client.read_artifacts(artifact_filter=wanted)
 
 
-def run_of_a_deployment(works: Any) -> FlowRun:
+def run_of_a_deployment(works: Any, **parameters: Any) -> FlowRun:
     """The flow, run as a worker runs it; returns the run as the server has it then."""
     with get_client(sync_client=True) as client:
         deployment_id = client.create_deployment(client.create_flow(works), f"of-{works.name}")
-        run = client.create_flow_run_from_deployment(deployment_id)
-        run_flow(works, flow_run=run, return_type="state")
+        run = client.create_flow_run_from_deployment(deployment_id, parameters=parameters)
+        run_flow(works, flow_run=run, parameters=parameters, return_type="state")
         return client.read_flow_run(run.id)
 
 
@@ -201,12 +202,12 @@ def test_a_refused_run_says_what_is_wrong_and_what_to_do() -> None:
 
     @flow
     @refusable
-    def refusing() -> None:
-        raise PreflightError("iris cannot be provisioned", [problem])
+    def refusing(site: SiteName) -> None:
+        raise PreflightError(f"{site} cannot be provisioned", [problem])
 
     with pytest.raises(PreflightError, match="2 floating IPs are left"):
-        refusing()
-    run = run_of_a_deployment(refusing)
+        refusing(SiteName("iris"))
+    run = run_of_a_deployment(refusing, site="iris")
     assert run.state is not None
     assert (run.state.type.value, run.state.name) == ("FAILED", "Refused")
     assert run.state.message == (
