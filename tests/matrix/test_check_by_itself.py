@@ -57,4 +57,4 @@ def test_a_scheduled_check_tells_once_of_a_hub_that_goes_and_comes_back(
     assert "What to do: " in message["text"]
 
     # Without a worker the next one cannot run: that is told as well.
-    wait_until(lambda: told.subjects("came to no verdict: Late"), 180, "the missed check is told")
+    wait_until(lambda: told.subjects("heat came to no verdict: Late"), 180, "the missed check is told")
