@@ -18,7 +18,7 @@ from kubernetes.watch.watch import iter_resp_lines
 from magnumhub.domain.dask_outcome import PodsSeen
 from magnumhub.kube.client import Kube
 from magnumhub.kube.errors import translated
-from magnumhub.kube.events import last_warning
+from magnumhub.kube.events import last_warning, warnings_of
 from magnumhub.kube.pods import LOG_LINES, PodProblem, cut, pod_problem, worded
 from magnumhub.kube.watching import changes
 
@@ -108,7 +108,7 @@ class DaskPods:
     def _events(self) -> list[Mapping[str, Any]]:
         try:
             with translated(f"listing the events of {self._namespace}"):
-                return list(self._kube.plain(self._kube.core.list_namespaced_event(self._namespace))["items"])
+                return warnings_of(self._kube, self._namespace)
         except Exception:
             # As for the watch: there is less to tell then.
             return []

@@ -16,7 +16,7 @@ from magnumhub.domain.errors import DeadlineError, MagnumhubError
 from magnumhub.domain.results import Report
 from magnumhub.kube.client import Kube
 from magnumhub.kube.errors import NotFoundError, translated
-from magnumhub.kube.events import last_warning
+from magnumhub.kube.events import last_warning, warnings_of
 from magnumhub.kube.watching import changes
 
 LOG_LINES = 5
@@ -84,7 +84,7 @@ def explain(kube: Kube, namespace: str, selector: str = "") -> str:
     try:
         with translated(f"listing the pods of {namespace}"):
             pods = kube.plain(kube.core.list_namespaced_pod(namespace, label_selector=selector))["items"]
-            events = kube.plain(kube.core.list_namespaced_event(namespace))["items"]
+            events = warnings_of(kube, namespace)
         problems = [problem for pod in pods if (problem := pod_problem(pod, events))]
         lines = [worded(kube, namespace, problem) for problem in problems]
         return "\n".join(lines or ([] if pods else _creation_failures(events)))

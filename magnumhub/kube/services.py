@@ -12,7 +12,7 @@ from magnumhub.domain.results import FloatingIP, Part, Report
 from magnumhub.domain.wiring import ServiceName
 from magnumhub.kube.client import Kube
 from magnumhub.kube.errors import NotFoundError, translated
-from magnumhub.kube.events import last_warning
+from magnumhub.kube.events import last_warning, warnings_of
 from magnumhub.kube.watching import changes
 
 _TELL_EVERY_S = 10.0
@@ -141,7 +141,7 @@ def _late(
 def controllers_word(kube: Kube, namespace: str, name: str) -> str:
     """What the cloud's controller said of a Service last, as part of a sentence."""
     with translated(f"listing the events of service {namespace}/{name}"):
-        events = kube.plain(kube.core.list_namespaced_event(namespace))["items"]
+        events = warnings_of(kube, namespace)
     return f"the cloud's controller says {last_warning(events, 'Service', name) or 'nothing'}"
 
 

@@ -10,6 +10,7 @@ from magnumhub.domain.checks.workloads import WorkloadsSeen
 from magnumhub.domain.results import Part
 from magnumhub.kube.client import Kube
 from magnumhub.kube.errors import translated
+from magnumhub.kube.events import warnings_of
 from magnumhub.kube.pods import explain, pod_problem, rollout_gap
 
 WAITING_FOR = timedelta(minutes=3)
@@ -40,7 +41,7 @@ def observe_workloads(
     with translated(f"looking at the workloads of {namespace}"):
         found = kube.plain(kube.apps.list_namespaced_deployment(namespace, label_selector=selector))["items"]
         pods = kube.plain(kube.core.list_namespaced_pod(namespace))["items"]
-        events = kube.plain(kube.core.list_namespaced_event(namespace))["items"]
+        events = warnings_of(kube, namespace)
     down, short = gaps_of(found, needed)
     waiting, workers = waiting_of(pods, events, datetime.now(UTC) - waiting_for)
     return WorkloadsSeen(
