@@ -84,8 +84,15 @@ class Question:
         for text in texts:
             expect(self._dialog).to_contain_text(text)
 
-    def switch_granted(self) -> None:
-        self._dialog.get_by_role("switch", name="granted").click()
+    def grant(self) -> None:
+        self._granted().click()
+        expect(self._granted()).to_be_checked()
+
+    def refuse(self) -> None:
+        """On and off again: a switch that nobody touched answers nothing."""
+        self.grant()
+        self._granted().click()
+        expect(self._granted()).not_to_be_checked()
 
     def remark(self, text: str) -> None:
         self._dialog.get_by_role("textbox", name="remark").fill(text)
@@ -98,6 +105,9 @@ class Question:
     def answer(self) -> None:
         self._resume()
         expect(self._dialog).to_be_hidden()
+
+    def _granted(self) -> Locator:
+        return self._dialog.get_by_role("switch", name="granted")
 
     def _resume(self) -> None:
         self._dialog.get_by_role("button", name="Resume").click()
