@@ -13,6 +13,7 @@ from uuid import UUID
 import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.events.schemas.automations import Automation, AutomationCore
+from prefect.exceptions import ObjectNotFound
 
 from magnumhub.domain.errors import RefusedError, TransientError
 from magnumhub.domain.results import Action
@@ -31,27 +32,37 @@ def align_automations(folder: Path = AUTOMATIONS_DIR) -> dict[str, Action]:
         what was done, by name: skipped where the server has not the notification block that the file names.
 
     Raises:
-        RefusedError: several blocks have the name that a file gives; it has to say the type as well.
+        RefusedError: several blocks have the name that a file gives; it has to say the type as well. Or there is no
+            such deployment.
         TransientError: the Prefect server does not answer, or refuses; see PREFECT_API_URL.
     """
     described = [yaml.safe_load(path.read_text()) for path in sorted(folder.glob("*.yaml"))]
     try:
         with get_client(sync_client=True) as client:
-            wanted = {each["name"]: _with_blocks(client, each) for each in described}  # before anything is changed
+            wanted = {each["name"]: _with_ids(client, each) for each in described}  # before anything is changed
             return {name: _align(client, each) if each else "skipped" for name, each in wanted.items()}
     except NO_SERVER as error:
         message = f"Prefect's server did not take the automations: {error}"
         raise TransientError(message, "see PREFECT_API_URL") from error
 
 
-def _with_blocks(client: SyncPrefectClient, described: dict[str, Any]) -> AutomationCore | None:
-    """The automation of a file, with the ids that this server has for the blocks named in it; None without them."""
+def _with_ids(client: SyncPrefectClient, described: dict[str, Any]) -> AutomationCore | None:
+    """The automation of a file, with the ids that this server has for what is named in it; None without the block."""
     for action in described["actions"]:
+        if named := action.get("deployment_id"):
+            action["deployment_id"] = _deployment_id(client, named)
         if named := action.get("block_document_id"):
             action["block_document_id"] = _block_id(client, named)
             if action["block_document_id"] is None:
                 return None
     return AutomationCore.model_validate(described)
+
+
+def _deployment_id(client: SyncPrefectClient, named: str) -> UUID:
+    try:
+        return client.read_deployment_by_name(named).id
+    except ObjectNotFound as error:
+        raise RefusedError(f"there is no deployment {named}", "make it: magnumhub deploy") from error
 
 
 def _block_id(client: SyncPrefectClient, named: str) -> UUID | None:

@@ -19,7 +19,7 @@ from tests.support.prefect_server import free_port
 from tests.support.sandbox import BIN, Running, wait_until
 
 ROOT = Path(__file__).parents[2]
-FLOWS = {"provision", "plan", "redeploy", "teardown", "check_health", "check_fleet", "test_connection"}
+FLOWS = {"provision", "plan", "redeploy", "teardown", "check_health", "check_fleet", "test_connection", "mark_crashed"}
 _START_S = 240
 
 

@@ -30,11 +30,15 @@ def folder(tmp_path: Path, sandbox: Sandbox) -> Path:
 
 
 @pytest.fixture
-def soon_marked(prefect_server: str, tmp_path: Path) -> Iterator[None]:
-    """The automation that marks runs without a sign of life, after 40 s instead of two minutes."""
+def soon_marked(prefect_server: str, folder: Path, sandbox: Sandbox, tmp_path: Path) -> Iterator[None]:
+    """The automation that has silent runs looked at, after 40 s instead of two minutes."""
+    deploy(folder, sandbox.environment, "provision", "mark_crashed", slots=2)
     described = (ROOT / AUTOMATIONS_DIR / "worker-died.yaml").read_text()
+    for usual, soon in (("within: 120", "within: 40"), ("schedule_after: 45", "schedule_after: 1"), ("s: 90", "s: 40")):
+        assert usual in described
+        described = described.replace(usual, soon)
     (tmp_path / "automations").mkdir()
-    (tmp_path / "automations/worker-died.yaml").write_text(described.replace("within: 120", "within: 40"))
+    (tmp_path / "automations/worker-died.yaml").write_text(described)
     with using_server(prefect_server, tmp_path / "client"):
         assert align_automations(tmp_path / "automations") == {DIED: "created"}
         yield
@@ -63,13 +67,12 @@ def made(sandbox: Sandbox) -> dict[str, int]:
 def test_a_run_whose_worker_was_killed_is_marked_and_goes_on_with_another(
     folder: Path, sandbox: Sandbox, prefect_server: str, soon_marked: None
 ) -> None:
-    deploy(folder, sandbox.environment, "provision", slots=2)
     with worker(folder, sandbox.environment), worker(folder, sandbox.environment):
         run = begun(prefect_server, sandbox)
-    message = run.reaches("Crashed", 180)
-    assert "Retry goes on where it was" in message
     sandbox.fault(scenario=None)
     with worker(folder, sandbox.environment):
+        message = run.reaches("Crashed", 240)
+        assert "Retry goes on where it was" in message
         run.retry()
         run.reaches("Healthy", _RUN_S)
     assert made(sandbox) == {"POST /v1/clusters": 1, "POST /v2.0/floatingips": 3}

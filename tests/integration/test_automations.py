@@ -15,6 +15,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.server.automations import align_automations
 from magnumhub.domain.errors import RefusedError, TransientError
+from tests.support.notifications import deploy_mark_crashed
 from tests.support.prefect_client import using_server
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +34,7 @@ NAMES = {
 @pytest.fixture(autouse=True)
 def client(prefect_server: str, tmp_path: Path) -> Iterator[SyncPrefectClient]:
     with using_server(prefect_server, tmp_path / "prefect"), get_client(sync_client=True) as opened:
+        deploy_mark_crashed(opened)
         yield opened
         for automation in opened.read_automations():
             opened.delete_automation(automation.id)
@@ -108,3 +110,10 @@ def test_of_two_blocks_with_one_name_the_file_has_to_say_the_type(
         assert align_automations(folder) == dict.fromkeys(NAMES, "created")
     finally:
         SlackWebhook.delete("magnumhub")
+
+
+def test_without_the_deployment_that_a_file_names_it_says_what_to_do(client: SyncPrefectClient, folder: Path) -> None:
+    client.delete_deployment(deploy_mark_crashed(client))
+    with pytest.raises(RefusedError, match="no deployment mark_crashed/mark_crashed") as refused:
+        align_automations(folder)
+    assert "magnumhub deploy" in refused.value.hint
