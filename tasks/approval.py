@@ -37,7 +37,11 @@ WAITS = "waits-for-approval"
 class IngressAnswer(RunInput):
     """The form. `granted` has no default: a form that is sent off unread must not open or refuse anything."""
 
-    granted: bool = Field(title="granted", description="Whether the cloud's support has opened the firewall.")
+    granted: bool = Field(
+        title="granted",
+        description="On: the cloud's support has opened the firewall. To refuse, switch it on and off again: untouched"
+        " it is no answer.",
+    )
     remark: str = Field(default="", title="remark", description="For the run's log, as the number of the ticket.")
 
 

@@ -22,14 +22,15 @@ import psutil
 from flows.server import WORK_POOL, refuse_other_folder
 from magnumhub.domain.errors import MagnumhubError, RefusedError, TransientError
 
-_READY_S = 120
-"""A server that makes its database takes 5 s, and a minute on a busy machine."""
+_READY_S = 300
+"""A server that makes its database takes 5 s, and minutes on a busy machine; one that gives up ends."""
 _STOP_S = 30
 
 _SERVER_SETTINGS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_SERVER_DATABASE_TIMEOUT": "60",  # by default a click is refused where SQLite is busy for 10 s
 }
 _WORKER_SETTINGS = {
     "PREFECT_WORKER_QUERY_SECONDS": "2",  # by default it takes up to 10 s until a click does anything

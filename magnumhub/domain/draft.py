@@ -6,6 +6,7 @@ What only a person can know is null and marked FILL IN, so the file is refused, 
 from __future__ import annotations
 
 import textwrap
+import zlib
 from collections.abc import Iterable
 
 import yaml
@@ -105,6 +106,10 @@ jupyterhub:
     kind: dummy                      # for a first try: one password for every user; see the example for oidc, github
     password: {{env: {name.upper().replace("-", "_")}_PASSWORD}}
     allow: all
+
+health:                              # every night, at a minute of its own: sites are not checked all at once
+  cron: "{zlib.crc32(name.encode()) % 60} 4 * * *"
+  timezone: UTC
 """
 
 
