@@ -30,7 +30,6 @@ _SERVER_SETTINGS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-    "PREFECT_SERVER_DATABASE_TIMEOUT": "60",  # by default a click is refused where SQLite is busy for 10 s
 }
 _WORKER_SETTINGS = {
     "PREFECT_WORKER_QUERY_SECONDS": "2",  # by default it takes up to 10 s until a click does anything
