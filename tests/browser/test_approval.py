@@ -53,6 +53,7 @@ def test_answers_given_after_a_restart_are_heeded(page: Page, serving: Serving) 
 
 
 def start(page: Page, site: str) -> Run:
+    page.reload()  # what is said of the run before goes, and with it the link to that one
     form = Deployments(page).go().open("provision").custom_run()
     form.choose("site", site)
     return form.submit()
