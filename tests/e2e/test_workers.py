@@ -18,9 +18,9 @@ from tests.support.sandbox import Sandbox, wait_until
 ROOT = Path(__file__).parents[2]
 PROVISION = "provision/provision"
 DIED = "magnumhub: the worker of a run died"
-_TAKEN_S = 120
+_TAKEN_S = 240
 """For a worker to begin a run, up to its master."""
-_RUN_S = 240
+_RUN_S = 300
 
 
 @pytest.fixture
