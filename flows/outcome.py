@@ -50,6 +50,12 @@ def ended_fleet(fleet: Fleet, unchecked: Collection[str]) -> State[Fleet]:
     return _ended(fleet, level, "; ".join(f"{site.site}: {site.summary}" for site in told))
 
 
+def ended_connection(seen: Connection) -> State[Connection]:
+    """The same for a credential that was tried out."""
+    told = "; ".join(finding.summary for finding in seen.findings)
+    return _ended(seen, seen.level, told or "sites can be made with it")
+
+
 def ended_teardown(torn_down: Teardown) -> Teardown | State[Teardown]:
     """The document itself when nothing is left; else a failed state called Incomplete around it."""
     if not torn_down.left:
@@ -78,12 +84,6 @@ def refusable(flow_function: Callable[P, T]) -> Callable[P, T | State[Any]]:
     run.__signature__ = inspect.signature(flow_function, eval_str=True)  # type: ignore[attr-defined]
     run.__annotations__ = inspect.get_annotations(flow_function, eval_str=True)
     return run
-
-
-def ended_connection(seen: Connection) -> State[Connection]:
-    """The same for a credential that was tried out."""
-    told = "; ".join(finding.summary for finding in seen.findings)
-    return _ended(seen, seen.level, told or "sites can be made with it")
 
 
 def _ended(document: T, level: Level, message: str) -> State[T]:

@@ -66,7 +66,7 @@ def serve(*, sandbox: Path | None, port: int) -> None:
 def _sandbox(folder: Path) -> dict[str, str]:
     """Start a cloud on this machine, and say in variables where it and its sites are."""
     _say(f"A cloud on this machine, in {folder}")
-    up = [sys.executable, "-m", "flows.cli", "sandbox", "up", "--state", str(folder)]
+    up = [sys.executable, "-m", "sandbox", "up", "--state", str(folder)]
     ran = subprocess.run(up, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
     if ran.returncode:
         raise RefusedError("the sandbox did not start", "see above")

@@ -14,7 +14,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.browser.console import Console
 from tests.browser.pages.deployments import Deployments
 from tests.browser.pages.run import Run
-from tests.browser.serving import Serving, free_port, own_environment, write_site
+from tests.browser.serving import Serving, own_environment, write_site
+from tests.support.ports import free_port
 from tests.support.sandbox import running_sandbox
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))

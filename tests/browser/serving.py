@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,12 +78,6 @@ class Serving:
             timeout=_READY_S,
         )
         assert ran.returncode == 0, ran.stdout + ran.stderr
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def own_environment(home: Path) -> dict[str, str]:

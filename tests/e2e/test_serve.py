@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.support.deployed import DeployedRun
-from tests.support.prefect_server import free_port
+from tests.support.ports import free_port
 from tests.support.sandbox import BIN, Running, wait_until
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,9 @@ from prefect.client.orchestration import SyncPrefectClient
 
 from flows.server.automations import AUTOMATIONS_DIR, align_automations
 from tests.support.deployed import DeployedRun, deploy, worker, workplace
+from tests.support.ports import free_port
 from tests.support.prefect_client import using_server
-from tests.support.prefect_server import free_port, start_prefect_server
+from tests.support.prefect_server import start_prefect_server
 from tests.support.sandbox import Sandbox, wait_until
 
 ROOT = Path(__file__).parents[2]

@@ -1,7 +1,7 @@
 """Checks again and again in one process: all Healthy, nothing left on the site, and nothing piles up in the runner.
 
 `make soak` runs more of them: memory can be judged only when every cache of the libraries underneath is full, which
-takes about 20 checks (openstacksdk keeps the last 256 lookups with their connections).
+takes about 20 checks.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from sandbox.kube.certificates import Authority
 from sandbox.openstack.certificates import make_ca
+from tests.support.ports import free_port
 
 HOST = "127.0.0.1"
 SERVICE_CIDR = "10.254.0.0/16"
@@ -67,7 +68,7 @@ def real_api(environment: Mapping[str, str], folder: Path) -> Iterator[KubeAcces
 
 @contextmanager
 def _started(programs: Path, folder: Path) -> Iterator[KubeAccess]:
-    authority, port = Authority(*make_ca("contract")), _free_port()
+    authority, port = Authority(*make_ca("contract")), free_port()
     server = f"https://{HOST}:{port}"
     kubeconfig = folder / "kubeconfig"
     kubeconfig.write_text(authority.kubeconfig("test", server, "admin", ["system:masters"]))
@@ -212,13 +213,6 @@ def _etcd_answers(folder: Path) -> bool:
         finally:
             os.close(here)
     return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _until(holds: Callable[[], bool], program: subprocess.Popen[bytes]) -> None:

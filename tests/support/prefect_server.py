@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.ports import free_port
 from tests.support.sandbox import BIN, wait_until
 
 
@@ -37,14 +37,6 @@ def prefect_server(home: Path) -> Iterator[str]:
     finally:
         server.process.terminate()
         server.process.wait(30)
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def start_prefect_server(home: Path, port: int | None = None) -> PrefectServer:

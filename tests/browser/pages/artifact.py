@@ -33,9 +33,6 @@ class Artifact:
             row = row.filter(has=self._page.get_by_role("cell", name=cell))
         expect(row.first).to_be_visible()
 
-    def link(self, address: str) -> Locator:
-        return self._text().locator(f'a[href="{address}"]')
-
     def links(self) -> list[str]:
         expect(self._text().get_by_role("link").first).to_be_visible()
         return [link.get_attribute("href") or "" for link in self._text().get_by_role("link").all()]

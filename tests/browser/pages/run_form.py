@@ -49,9 +49,6 @@ class RunForm:
         expect(self._page.get_by_role("region", name="Notifications")).to_contain_text(f"'{field}'")
         expect(self._submit()).to_be_visible()
 
-    def cancel(self) -> None:
-        self._page.get_by_role("button", name="Cancel").click()
-
     def _submit(self) -> Locator:
         return self._page.get_by_role("button", name="Submit")
 
