@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from prefect import task
 
@@ -256,6 +257,10 @@ def _empty(site: Site, homes: Homes, seen: Inside, there: Reached, report: Stage
     def left_s() -> float:
         return max(1.0, end_s - time.monotonic())
 
+    def balancer_s() -> float:
+        # For what waits for a Service's load balancer: Helm, the Service, its namespace.
+        return min(left_s(), site.limits_s.load_balancer)
+
     def attempt(step: Callable[[], object]) -> bool:
         # One that does not end in time must not keep the others from it.
         try:
@@ -265,17 +270,23 @@ def _empty(site: Site, homes: Homes, seen: Inside, there: Reached, report: Stage
             return False
         return True
 
+    def uninstall_releases() -> None:
+        helm = prepare_helm(there, site.helm, report=report)
+        for release in seen.releases:
+            report(f"uninstalling release {release.namespace}/{release.name}")
+            attempt(partial(uninstall, helm, release.name, release.namespace, deadline_s=balancer_s(), report=report))
+
     report.action = "changed"
     attempt(lambda: sweep_dask_clusters(kube, gateway, user=None, deadline_s=left_s()))
-    attempt(lambda: _uninstall(site, seen, there, report))
+    if seen.releases:
+        attempt(uninstall_releases)
     attempt(lambda: kube_removal.stop_notebook_servers(kube, hub, deadline_s=left_s()))
     if homes == "delete":
         claims = {volume.claim for volume in seen.volumes if volume.made_for_claim}
         attempt(lambda: kube_removal.delete_claims(kube, claims, deadline_s=left_s()))
-    limit_s = min(left_s(), site.limits_s.load_balancer)
-    attempt(lambda: kube_removal.delete_balanced_services(kube, deadline_s=limit_s, report=report))
+    attempt(lambda: kube_removal.delete_balanced_services(kube, deadline_s=balancer_s(), report=report))
     if homes == "delete" or attempt(lambda: _keep_newcomers(site, kube)):
-        attempt(lambda: kube_removal.delete_namespaces(kube, seen.namespaces, deadline_s=left_s()))
+        attempt(lambda: kube_removal.delete_namespaces(kube, seen.namespaces, deadline_s=balancer_s()))
 
 
 def _keep_newcomers(site: Site, kube: Kube) -> None:
@@ -286,13 +297,3 @@ def _keep_newcomers(site: Site, kube: Kube) -> None:
         holdings = observe_holdings(cloud.connection, cloud.magnum, site.name)
         there = with_claimed(holdings, Inside(volumes=volumes), holdings.magnum_clusters[0].uuid)
         removal.mark_volumes(cloud.connection, site.name, there.volumes)
-
-
-def _uninstall(site: Site, seen: Inside, there: Reached, report: Report) -> None:
-    if not seen.releases:
-        return
-    helm = prepare_helm(there, site.helm, report=report)
-    for release in seen.releases:
-        report(f"uninstalling release {release.namespace}/{release.name}")
-        # As long as a load balancer may take: that is what it waits for.
-        uninstall(helm, release.name, release.namespace, deadline_s=site.limits_s.load_balancer, report=report)

@@ -59,7 +59,7 @@ class Deployment:
 
     def reschedule(self, at: str, *, cron: str, site: str) -> None:
         """Change when the schedule of that site is due, by its own dialog."""
-        self._switch(at).locator("..").get_by_role("button", name="Open menu").click()
+        self._switch(at).locator("xpath=../..").get_by_role("button", name="Open menu").click()
         self._page.get_by_role("menuitem", name="Edit").click()
         dialog = self._page.get_by_role("dialog", name="Edit Schedule")
         expect(dialog.get_by_role("button", name="Select site")).to_have_text(site)
