@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.pages.deployments import Deployments
+from tests.browser.pages.deployments import UPCOMING_S, Deployments
 from tests.browser.pictures import take
 from tests.browser.serving import Serving
 
 
 @pytest.mark.usefixtures("provisioned")
 def test_a_check_that_is_due_runs_by_itself_and_leaves_its_report(page: Page) -> None:
-    due = (datetime.now(UTC) + timedelta(seconds=90)).replace(second=0)
+    due = (datetime.now(UTC) + timedelta(seconds=UPCOMING_S + 60)).replace(second=0)
     check_health = Deployments(page).go().open("check_health")
     check_health.is_scheduled("At 03:16 AM")
     check_health.reschedule("At 03:16 AM", cron=f"{due.minute} {due.hour} * * *", site="heat")

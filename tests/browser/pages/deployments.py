@@ -9,6 +9,9 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.pages.run import Run
 from tests.browser.pages.run_form import RunForm
 
+UPCOMING_S = 75
+"""For the server to make the runs of a schedule that was changed: it does so once a minute."""
+
 
 class Deployments:
     """The list; a person begins here."""
@@ -71,5 +74,5 @@ class Deployment:
         """The run that is scheduled for that moment, as the list shows it (2026/11/26 04:00:00 AM)."""
         self._page.get_by_role("tab", name="Upcoming").click()
         scheduled = self._page.get_by_role("listitem").filter(has_text=re.compile(f"auto-scheduled.*{re.escape(at)}"))
-        scheduled.locator('a[href*="/runs/flow-run/"]').first.click()
+        scheduled.locator('a[href*="/runs/flow-run/"]').first.click(timeout=UPCOMING_S * 1000)
         return Run(self._page)
