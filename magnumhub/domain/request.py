@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from textwrap import fill
 
 from magnumhub.domain.results import FloatingIP
 from magnumhub.domain.spec import Site
@@ -10,7 +11,7 @@ from magnumhub.domain.values import value_at
 from magnumhub.domain.wiring_gateway import gateway_ports
 
 _WHY = {
-    "master": "administration of the Kubernetes cluster by ssh, from our administrators' machines",
+    "master": "administration of the Kubernetes cluster by ssh",
     "jupyterhub": "JupyterHub, for its users' browsers",
     "dask_gateway": "Dask Gateway, for dashboards in users' browsers and for the nightly check",
 }
@@ -20,6 +21,8 @@ _FROM = {
     "dask_gateway": "wherever users are",
 }
 _HTTP, _HTTPS = 80, 443
+_COLUMNS = 56
+"""Prefect's form cuts longer lines of such a text off."""
 
 
 def to_be_asked(site: Site, addresses: Iterable[FloatingIP]) -> list[FloatingIP]:
@@ -49,15 +52,21 @@ def ingress_request(site: Site, addresses: Mapping[str, str], ports: Mapping[str
         addresses: role to floating IP, only those that have to be opened.
         ports: role to TCP ports.
     """
+    to = f"To: {site.network.ingress.request_to}\n" if site.network.ingress.request_to else ""
+    head = f"{to}Subject: Please open the firewall for {len(addresses)} floating IPs\n"
+    asked = f"Please allow ingress to these floating IPs of project {site.project} on {site.cloud}:"
+    rest = (
+        f"They belong to the deployment {site.name} (JupyterHub and Dask on a Magnum cluster). "
+        "The addresses are reserved and stay the same. No other port is needed. Thank you."
+    )
     rows = [
-        f"  {address:<15}  TCP {', '.join(str(port) for port in ports[role]):<12}  from {_FROM[role]}: {_WHY[role]}"
+        f"  {address}, TCP {', '.join(str(port) for port in ports[role])}\n"
+        f"    from {_FROM[role]}\n"
+        + fill(f"for {_WHY[role]}", _COLUMNS, initial_indent="    ", subsequent_indent="    ")
         for role, address in addresses.items()
     ]
-    to = f"To: {site.network.ingress.request_to}\n" if site.network.ingress.request_to else ""
-    return (
-        f"{to}Subject: Please open the firewall for {len(addresses)} floating IPs of project {site.project}\n\n"
-        f"Please allow ingress to these floating IPs of project {site.project} on {site.cloud}:\n\n"
-        + "\n".join(rows)
-        + f"\n\nThey belong to the deployment {site.name} (JupyterHub and Dask on a Magnum cluster). The addresses are "
-        "reserved\nand stay the same. No other port is needed. Thank you.\n"
-    )
+    return "\n".join([head, _paragraph(asked), *rows, "", _paragraph(rest)])
+
+
+def _paragraph(text: str) -> str:
+    return fill(text, _COLUMNS) + "\n"

@@ -17,9 +17,10 @@ def test_the_text_names_addresses_ports_whence_and_why() -> None:
     )
 
     assert text.startswith("To: cloud-support@example.org\nSubject: Please open the firewall for 2 floating IPs")
-    assert "192.0.2.1        TCP 22            from our administrators' network" in text
-    assert "192.0.2.2        TCP 80, 443       from wherever users are: JupyterHub" in text
-    assert "project iris-jupyter on iris" in text
+    assert "  192.0.2.1, TCP 22\n    from our administrators' network\n    for administration of the Kubernetes" in text
+    assert "  192.0.2.2, TCP 80, 443\n    from wherever users are\n    for JupyterHub" in text
+    assert "iris-jupyter on iris" in text
+    assert max(map(len, text.splitlines())) < 60, "Prefect's form shows no more of a line"
 
 
 @pytest.mark.parametrize(

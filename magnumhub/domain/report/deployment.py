@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from magnumhub.domain.deployment import Deployment
 from magnumhub.domain.findings import Finding
 from magnumhub.domain.report.live import spent
-from magnumhub.domain.report.markdown import cell, marked, table
+from magnumhub.domain.report.markdown import cell, checks_table, marked, table
 from magnumhub.domain.spec import DummyAuth, GithubAuth, Site
 
 _GATEWAY_HEALTH = "/api/health"  # open to everybody, as the gateway serves it
@@ -75,8 +75,7 @@ def _health(deployment: Deployment) -> Iterator[str]:
     wrong = [finding for finding in health.findings if finding.level != "Healthy"]
     yield _findings(wrong) if wrong else "A notebook computed on Dask, as a user's does. Nothing needs to be done."
     if health.checks:
-        rows = ((c.name, marked(c.level), spent(c.duration_s), cell(c.summary)) for c in health.checks)
-        yield table(("check", "level", "took", "what was seen"), rows)
+        yield checks_table(health)
 
 
 def _findings(findings: list[Finding]) -> str:

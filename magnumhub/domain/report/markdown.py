@@ -30,13 +30,16 @@ def overview(record: Record, history: Sequence[Record]) -> str:
             f"# {health.level}: {cell(health.site)}",
             f"Checked {when(health.started_at)}, in {health.duration_s:.0f} s.",
             *_most_important(health.findings),
-            table(
-                ("check", "level", "seconds", "what was seen"),
-                ((c.name, marked(c.level), f"{c.duration_s:.1f}", cell(c.summary)) for c in health.checks),
-            ),
+            checks_table(health),
             f"![levels and benchmark of the last checks]({as_data_uri(trend_picture([record, *history]))})",
         ]
     )
+
+
+def checks_table(health: Health) -> str:
+    """What each check saw."""
+    rows = ((c.name, marked(c.level), f"{c.duration_s:.1f}", cell(c.summary)) for c in health.checks)
+    return table(("check", "level", "seconds", "what was seen"), rows)
 
 
 def findings_page(health: Health) -> str:
