@@ -7,10 +7,12 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 FOLDER = Path(__file__).parent / "screenshots"
+_QUALITY = 60
+"""Still easily read, and half as large as a PNG: the README's pictures are copies."""
 
 
 def take(page: Page, name: str) -> None:
-    """NAME-light.png and NAME-dark.png; the UI follows what the system prefers."""
+    """NAME-light.jpg and NAME-dark.jpg; the UI follows what the system prefers."""
     for scheme in ("dark", "light"):
         page.emulate_media(color_scheme=scheme)
-        page.screenshot(path=FOLDER / f"{name}-{scheme}.png")
+        page.screenshot(path=FOLDER / f"{name}-{scheme}.jpg", type="jpeg", quality=_QUALITY)

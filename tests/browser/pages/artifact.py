@@ -41,6 +41,7 @@ class Artifact:
         """A picture that was really drawn: one that is missing or broken has no width."""
         picture = self._text().get_by_role("img", name=name)
         expect(picture).to_be_visible()
+        picture.scroll_into_view_if_needed()
         assert picture.evaluate("image => image.naturalWidth") > 0, f"the picture {name} is broken"
 
     def _text(self) -> Locator:
