@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
+from pydantic import Field
 
 from flows.outcome import ended_fleet
 from magnumhub.domain.fleet import Fleet, SiteReport, StartedCheck, fleet_of, is_fresh, report_of, without_report
@@ -15,12 +17,14 @@ from magnumhub.domain.spec_file import site_names
 from tasks.fleet import give_slot_back, holds_a_slot, latest_records, own_start, publish_fleet, start_checks
 from tasks.progress import stage
 
+Positive = Annotated[float, Field(gt=0)]
+
 LOOK_EVERY_S = 60.0
 """A look costs a worker the start of a process: some ten seconds of its slot."""
 
 
 @flow(name="check_fleet")
-def check_fleet(max_age_h: float = 26, deadline_min: float = 120) -> Fleet | State[Fleet]:
+def check_fleet(max_age_h: Positive = 26, deadline_min: Positive = 120) -> Fleet | State[Fleet]:
     """Say of every site in deployments/sites how it is, worst first; check those whose report is missing or too old.
 
     Safe to repeat: a report that is new enough is taken as it is; each site's check is started once a run. No slot of

@@ -61,12 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _show_error(error, as_json=_as_json(options))
         return FAILED
     except (Exception, KeyboardInterrupt) as error:
-        if was_stopped(error):
-            error = MagnumhubError("interrupted", "run the same command again, it goes on from here")
-        else:
-            traceback.print_exc()
-            error = _not_ours(error)
-        _show_error(error, as_json=_as_json(options))
+        stopped = MagnumhubError("interrupted", "run the same command again, it goes on from here")
+        _show_error(stopped if was_stopped(error) else _not_ours(error), as_json=_as_json(options))
         return FAILED
 
 
@@ -141,8 +137,10 @@ def parser() -> argparse.ArgumentParser:
     text = "all sites of deployments/sites at a glance, worst first"
     fleet = commands.add_parser("fleet", help=text, description=text)
     fleet.add_argument("--json", action="store_true", help="one JSON document on stdout and nothing else there")
-    fleet.add_argument("--max-age-h", type=float, default=26, help="older reports are made anew (default: %(default)s)")
-    fleet.add_argument("--deadline-min", type=float, default=120, help="how long they are awaited: %(default)s")
+    fleet.add_argument(
+        "--max-age-h", type=_positive, default=26, help="older reports are made anew (default: %(default)s)"
+    )
+    fleet.add_argument("--deadline-min", type=_positive, default=120, help="how long they are awaited: %(default)s")
     fleet.set_defaults(command=_fleet)
 
     text = "let the Prefect server know the flows, sites, schedules and automations of this folder"
@@ -219,6 +217,13 @@ def _values(text: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise argparse.ArgumentTypeError("chart values are keys and values; is the file there?")
     return found
+
+
+def _positive(text: str) -> float:
+    """A number above 0, as check_fleet takes it."""
+    if not (number := float(text)) > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
 
 
 def _teardown(options: argparse.Namespace) -> int:
@@ -352,12 +357,15 @@ def _exit_code(level: str | None) -> int:
 
 
 def _not_ours(error: BaseException) -> MagnumhubError:
-    """What to say of an error that nothing of ours foresaw."""
+    """What to say of an error of Prefect's, or of one that nothing foresaw: that one's traceback is for the report."""
     from magnumhub.domain.errors import MagnumhubError
 
-    if "Failed to reach API" in str(error):
-        hint = "start that server, or unset PREFECT_API_URL: then a temporary one is used"
-        return MagnumhubError(f"Prefect's server does not answer: {error}", hint)
+    if "prefect" in sys.modules:
+        from blocks.prefect_server import not_begun
+
+        if told := not_begun(error):
+            return told
+    traceback.print_exception(error)
     hint = "this is a fault of magnumhub: please report it with the traceback above"
     return MagnumhubError(f"{type(error).__name__}: {error}", hint)
 

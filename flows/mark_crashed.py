@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
 from prefect import flow
+from pydantic import Field
 
 from tasks.liveness import crash_if_dead
 
 
 @flow(name="mark_crashed", flow_run_name="mark_crashed {flow_run_id}")
-def mark_crashed(flow_run_id: UUID, silent_s: float = 90) -> bool:
+def mark_crashed(flow_run_id: UUID, silent_s: Annotated[float, Field(ge=90)] = 90) -> bool:
     """Mark a run as Crashed that is said to go on and gives no sign of life, so that it is told and can be retried.
 
     The automation worker-died.yaml starts it. That one sees signs of life alone: they also stop where a run is

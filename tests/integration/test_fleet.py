@@ -100,7 +100,7 @@ def test_only_what_is_missing_or_too_old_is_checked(
         (sites / f"{name}.yaml").touch()
     leave_report("fresh", hours_ago=25)
     leave_report("old", hours_ago=27)
-    fleet, _ = summary_of(deadline_min=0)
+    fleet, _ = summary_of(deadline_min=1e-6)
     assert asked_for(client, deployment_id) == ["new", "old"]
     assert [site.site for site in fleet.sites][-1] == "fresh"
     told = summaries(fleet)

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 
-from flows.cli import was_stopped
+import pytest
+
+from flows.cli import parser, was_stopped
 
 SLOW = {"prefect", "openstack", "kubernetes", "fabric", "distributed", "numpy", "pydantic", "httpx", "rich"}
 
@@ -40,3 +42,12 @@ def test_a_signal_that_prefect_made_an_error_of_is_still_a_signal() -> None:
         assert was_stopped(signal)
         assert was_stopped(lost)
     assert not was_stopped(ValueError("Task run is not set"))
+
+
+@pytest.mark.parametrize("option", ["--max-age-h", "--deadline-min"])
+@pytest.mark.parametrize("number", ["0", "-1", "nan", "soon"])
+def test_hours_and_minutes_are_numbers_above_0(option: str, number: str) -> None:
+    with pytest.raises(SystemExit) as refused:
+        parser().parse_args(["fleet", f"{option}={number}"])
+    assert refused.value.code == 2
+    assert parser().parse_args(["fleet", f"{option}=0.5"])
