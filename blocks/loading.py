@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TypeVar, cast
 
-import httpx
 from prefect.blocks.core import Block
-from prefect.exceptions import PrefectHTTPStatusError
 from pydantic import ValidationError
 
-from magnumhub.domain.errors import AuthenticationError, MagnumhubError, RefusedError, TransientError
+from blocks.prefect_server import NO_SERVER, locked_out
+from magnumhub.domain.errors import MagnumhubError, RefusedError, TransientError
 
 B = TypeVar("B", bound=Block)
 
@@ -38,7 +37,7 @@ def load_block(kind: type[B], name: str, *, field: str) -> B:
             f"{what}: Prefect has no such block of type {kind.get_block_type_name()}",
             f"create it in Prefect's UI (Blocks, {kind.get_block_type_name()}), or correct {field}",
         ) from error
-    except (RuntimeError, httpx.HTTPError) as error:
+    except NO_SERVER as error:
         raise _unusable(what, error) from error
 
 
@@ -57,12 +56,7 @@ def _words(kind: str, message: str) -> str:
 def _unusable(what: str, error: Exception) -> MagnumhubError:
     if isinstance(error.__cause__, ValidationError):
         return RefusedError(f"{what}: {problems_of(error.__cause__)}", "correct the block in Prefect's UI")
-    if isinstance(error, PrefectHTTPStatusError) and error.response.status_code == 401:
-        return AuthenticationError(
-            f"{what}: Prefect's server wants a password (HTTP 401)",
-            "set PREFECT_API_AUTH_STRING to what the server has as PREFECT_SERVER_API_AUTH_STRING",
-        )
-    return TransientError(
+    return locked_out(error, what) or TransientError(
         f"{what}: Prefect's server does not hand it out: {error}",
         "check PREFECT_API_URL, and that the server has the PREFECT_SERVER_ENCRYPTION_KEY the block was saved with",
     )

@@ -90,7 +90,7 @@ def check_health(site: SiteName) -> Health | State[Health]:
         history=history,
         secrets=secrets,
     )
-    if decision.event and recalled is not None and not announce(decision.event, record.health):
+    if decision.event and recalled is not None and not announce(decision.event, record.health, history):
         record = untold(record, history)
     publish(record, recalled)
     return ended_health(record.health)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 from uuid import UUID
@@ -15,12 +14,13 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound, Pause, PrefectHTTPStatusError
 from prefect.states import Scheduled
 
-from magnumhub.domain.errors import MagnumhubError, TransientError
+from blocks.prefect_server import NO_SERVER, asking_prefect
+from magnumhub.domain.errors import MagnumhubError
 from magnumhub.domain.fleet import Fleet, Progress, StartedCheck
 from magnumhub.domain.history import Record
 from magnumhub.domain.report.markdown import cell, marked, table, when
 from magnumhub.domain.results import Report
-from tasks.history import NO_SERVER, read_records
+from tasks.history import read_records
 
 CHECK_DEPLOYMENT = "check_health/check_health"
 
@@ -30,14 +30,9 @@ _LOOKED_BACK = 5
 """A damaged report is passed over for the one before it."""
 
 
-@contextmanager
-def _asking_prefect() -> Iterator[None]:
-    """Say in the product's words that the Prefect server does not answer."""
-    try:
-        yield
-    except NO_SERVER as error:
-        hint = "start that server, or see PREFECT_API_URL; then start this again"
-        raise TransientError(f"Prefect's server did not answer: {error}", hint) from error
+_asking = asking_prefect(
+    "Prefect's server did not answer", "start that server, or see PREFECT_API_URL; then start this again"
+)
 
 
 def latest_records(sites: Iterable[str], report: Report) -> dict[str, Record | None]:
@@ -51,7 +46,7 @@ def latest_records(sites: Iterable[str], report: Report) -> dict[str, Record | N
     return {site: next(iter(read_records(site, _LOOKED_BACK, report)), None) for site in sites}
 
 
-@_asking_prefect()
+@_asking
 def start_checks(sites: Sequence[str]) -> dict[str, StartedCheck]:
     """Ask for a check of each of these sites; what is returned is how it stands.
 
@@ -68,7 +63,7 @@ def start_checks(sites: Sequence[str]) -> dict[str, StartedCheck]:
         return {site: _start(client, deployment.id, site) for site in sites}
 
 
-@_asking_prefect()
+@_asking
 def own_start() -> datetime:
     """When this run of the fleet began, however often it has given its slot back since.
 
@@ -84,7 +79,7 @@ def holds_a_slot() -> bool:
     return _own_run().deployment_id is not None
 
 
-@_asking_prefect()
+@_asking
 def give_slot_back(until_s: float) -> NoReturn:
     """End this process and have the flow run begin again in `until_s` seconds, as a worker's slot is free.
 

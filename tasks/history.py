@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import httpx
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.sorting import ArtifactSort
 
+from blocks.prefect_server import NO_SERVER
 from magnumhub.domain.errors import TransientError
 from magnumhub.domain.history import Record
 from magnumhub.domain.report.markdown import overview
@@ -23,9 +23,6 @@ from tasks.progress import stage
 
 LOOKED_BACK = 30
 """How many checks are read: what the picture shows, and twice what any judgement looks at."""
-
-NO_SERVER = (httpx.HTTPError, RuntimeError)
-"""How Prefect's client says that its server does not answer: as httpx does, or `Failed to reach API`."""
 
 
 def recall(site_name: str, limit: int = LOOKED_BACK) -> list[Record] | None:

@@ -18,8 +18,8 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound
 
+from blocks.prefect_server import NO_SERVER
 from magnumhub.domain.report.live import doing, percent, spent
-from tasks.history import NO_SERVER
 from tasks.progress import StageEvent, listening
 
 UPDATE_EVERY_S = 30.0

@@ -6,6 +6,7 @@ is sure (`magnumhub.domain.history.decide_event`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
@@ -13,25 +14,38 @@ from prefect.context import FlowRunContext
 from prefect.events.schemas.events import Event as PrefectEvent
 from prefect.events.schemas.events import RelatedResource, Resource
 
+from blocks.prefect_server import NO_SERVER
 from magnumhub.domain.errors import WaitingError
 from magnumhub.domain.health import Health
-from magnumhub.domain.history import Event
+from magnumhub.domain.history import Event, Record, event_id
 from magnumhub.domain.spec import Site
-from tasks.history import NO_SERVER
 from tasks.progress import stage
 
 
-def announce(event: Event, health: Health) -> bool:
+def announce(event: Event, health: Health, history: Sequence[Record] = ()) -> bool:
     """Send the event to Prefect's server, about the resource `magnumhub.site.NAME` and this flow run.
 
     By a request, which the server answers, and not by Prefect's `emit_event`, which hands it to a thread that tells
-    nobody when it could not be sent. Not safe to repeat: each call is told.
+    nobody when it could not be sent.
+
+    Safe to repeat: with the same history it is the same event, by its id, which the server heeds once in half an hour.
+
+    Args:
+        history: the site's earlier checks, newest first.
+
+    Source: `SEEN_EXPIRATION` of Prefect's server (3.8.8); in its list of events an id stands once for ever.
 
     Returns:
         whether the server has it. When it has not, that is said, and the verdict stays what it is; the next check is
         to know that nobody was told.
     """
-    told = PrefectEvent(event=event, resource=_resource(health), related=_flow_run(), payload=_payload(health))
+    told = PrefectEvent(
+        id=event_id(event, health.site, history),
+        event=event,
+        resource=_resource(health),
+        related=_flow_run(),
+        payload=_payload(health),
+    )
     return _send(told)
 
 

@@ -12,6 +12,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 
+from blocks.prefect_server import NO_SERVER
 from magnumhub.domain.deployment import Deployment
 from magnumhub.domain.findings import Level
 from magnumhub.domain.history import Record
@@ -22,7 +23,7 @@ from magnumhub.domain.report.plan import plan_page
 from magnumhub.domain.report.teardown import teardown_page
 from magnumhub.domain.spec import Site
 from magnumhub.domain.teardown import Teardown
-from tasks.history import NO_SERVER, artifact_key, keep
+from tasks.history import artifact_key, keep
 from tasks.progress import stage
 
 _LEVEL_TAGS: dict[Level, str] = {

@@ -15,9 +15,9 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectNotFound
 
-from magnumhub.domain.errors import RefusedError, TransientError
+from blocks.prefect_server import asking_prefect
+from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.results import Action
-from tasks.history import NO_SERVER
 
 AUTOMATIONS_DIR = Path("deployments/automations")
 
@@ -34,16 +34,14 @@ def align_automations(folder: Path = AUTOMATIONS_DIR) -> dict[str, Action]:
     Raises:
         RefusedError: several blocks have the name that a file gives; it has to say the type as well. Or there is no
             such deployment.
-        TransientError: the Prefect server does not answer, or refuses; see PREFECT_API_URL.
+        AuthenticationError: the Prefect server wants its own password first.
+        TransientError: it does not answer, or refuses; see PREFECT_API_URL.
     """
     described = [yaml.safe_load(path.read_text()) for path in sorted(folder.glob("*.yaml"))]
-    try:
-        with get_client(sync_client=True) as client:
-            wanted = {each["name"]: _with_ids(client, each) for each in described}  # before anything is changed
-            return {name: _align(client, each) if each else "skipped" for name, each in wanted.items()}
-    except NO_SERVER as error:
-        message = f"Prefect's server did not take the automations: {error}"
-        raise TransientError(message, "see PREFECT_API_URL") from error
+    asking = asking_prefect("Prefect's server did not take the automations", "see PREFECT_API_URL")
+    with asking, get_client(sync_client=True) as client:
+        wanted = {each["name"]: _with_ids(client, each) for each in described}  # before anything is changed
+        return {name: _align(client, each) if each else "skipped" for name, each in wanted.items()}
 
 
 def _with_ids(client: SyncPrefectClient, described: dict[str, Any]) -> AutomationCore | None:

@@ -10,13 +10,13 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 
+from blocks.prefect_server import asking_prefect
 from blocks.registration import register_block_types
 from flows.server import DEPLOYMENTS, WORK_POOL, refuse_other_folder
 from flows.server.automations import align_automations
-from flows.server.schedules import align_schedules
-from magnumhub.domain.errors import RefusedError, TransientError
+from flows.server.schedules import align_schedules, refuse_other_sites
+from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.results import Action
-from tasks.history import NO_SERVER
 from tasks.progress import stage
 
 
@@ -27,17 +27,18 @@ def deploy() -> None:
     stays as it is; schedules of sites that are gone go.
 
     Raises:
-        RefusedError: there is no prefect.yaml in this folder, or Prefect refuses what it says.
-        TransientError: the Prefect server does not answer; see PREFECT_API_URL.
+        RefusedError: there is no prefect.yaml in this folder, Prefect refuses what it says, or the server has other
+            sites' checks alone.
+        AuthenticationError: the Prefect server wants its own password first.
+        TransientError: it does not answer; see PREFECT_API_URL.
     """
     refuse_other_folder()
-    try:
+    refuse_other_sites()
+    with asking_prefect("Prefect's server did not answer", "see PREFECT_API_URL"):
         with stage("block types") as report:
             register_block_types()
         with stage("work pool") as report:
             report.action = _ensure_pool()
-    except NO_SERVER as error:
-        raise TransientError(f"Prefect's server did not answer: {error}", "see PREFECT_API_URL") from error
     with stage("deployments") as report:
         _deploy_all()
         report.action = "changed"

@@ -14,11 +14,36 @@ from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound
 
-from magnumhub.domain.errors import InputError, RefusedError, TransientError
-from magnumhub.domain.schedules import Nightly, ScheduleChange, decide_schedules
+from blocks.prefect_server import asking_prefect
+from magnumhub.domain.errors import InputError, RefusedError
+from magnumhub.domain.schedules import Nightly, ScheduleChange, decide_schedules, other_sites
 from magnumhub.domain.spec_file import load_site, site_names
 from tasks.fleet import CHECK_DEPLOYMENT
-from tasks.history import NO_SERVER
+
+
+def refuse_other_sites(sites_dir: Path | None = None) -> None:
+    """Stop at a server whose checks are all of other sites: ours would take its deployments and its schedules over.
+
+    Safe to repeat: reads only.
+
+    Raises:
+        RefusedError: it has none of the sites in this folder; says what to do where these are gone for good.
+        AuthenticationError: the Prefect server wants its own password first.
+        TransientError: it does not answer; see PREFECT_API_URL.
+    """
+    asking = asking_prefect("Prefect's server did not tell its schedules", "see PREFECT_API_URL")
+    with asking, get_client(sync_client=True) as client:
+        address = client.api_url
+        try:
+            schedules = client.read_deployment_by_name(CHECK_DEPLOYMENT).schedules
+        except ObjectNotFound:
+            return
+    if others := other_sites(site_names(sites_dir), {schedule.slug for schedule in schedules if schedule.slug}):
+        raise RefusedError(
+            f"the Prefect server at {address} checks other sites, and none of this folder's: {', '.join(others)}",
+            "take another server (PREFECT_API_URL, --port), or end the one that is there. Where those sites are gone"
+            " for good, delete their schedules first: Deployments, check_health, in the UI",
+        )
 
 
 def align_schedules(sites_dir: Path | None = None) -> list[ScheduleChange]:
@@ -32,11 +57,13 @@ def align_schedules(sites_dir: Path | None = None) -> list[ScheduleChange]:
 
     Raises:
         RefusedError: there is no such deployment; deploy it.
-        TransientError: the Prefect server does not answer, or refuses; see PREFECT_API_URL.
+        AuthenticationError: the Prefect server wants its own password first.
+        TransientError: it does not answer, or refuses; see PREFECT_API_URL.
     """
     wanted, unreadable = _wanted(sites_dir)
+    asking = asking_prefect("Prefect's server did not take the schedules", "see PREFECT_API_URL")
     try:
-        with get_client(sync_client=True) as client:
+        with asking, get_client(sync_client=True) as client:
             deployment_id = client.read_deployment_by_name(CHECK_DEPLOYMENT).id
             present = {s.slug: s for s in client.read_deployment_schedules(deployment_id) if s.slug}
             nightly = {slug: _nightly(schedule) for slug, schedule in present.items()}
@@ -45,8 +72,6 @@ def align_schedules(sites_dir: Path | None = None) -> list[ScheduleChange]:
                 _carry_out(client, deployment_id, change, present.get(change.site))
     except ObjectNotFound as error:
         raise RefusedError(f"there is no deployment {CHECK_DEPLOYMENT}", "make it: prefect deploy --all") from error
-    except NO_SERVER as error:
-        raise TransientError(f"Prefect's server did not take the schedules: {error}", "see PREFECT_API_URL") from error
     return changes
 
 

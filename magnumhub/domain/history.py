@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 from typing import Literal
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic import Field
 
@@ -156,6 +157,16 @@ def decide_event(levels: Sequence[Level], findings: Iterable[Finding], *, alarm:
     if not down[0] and alarm and agreed:
         return Decision(event="site.recovered", alarm=False)
     return Decision(event=None, alarm=alarm)
+
+
+def event_id(event: Event, site: str, history: Sequence[Record]) -> UUID:
+    """The event's id: the same for every check that decides on it from the same earlier ones.
+
+    A check that was killed after it told and before it left its record is not among them: when it is retried, or the
+    next one comes, what they tell is the same event.
+    """
+    since = history[0].health.started_at if history else ""
+    return uuid5(NAMESPACE_URL, f"magnumhub:{site}:{event}:{since}")
 
 
 def is_lasting(category: Category) -> bool:

@@ -13,6 +13,7 @@ from magnumhub.domain.history import (
     Memory,
     Record,
     decide_event,
+    event_id,
     is_lasting,
     judge_speed,
     judge_unsteady,
@@ -219,3 +220,15 @@ def test_a_night_of_alarms_and_recoveries() -> None:
 def test_every_category_is_lasting_or_not(lasting: bool, categories: str) -> None:
     named = {category for category in Category if is_lasting(category) == lasting}
     assert named == {Category(name) for name in categories.split()}
+
+
+def test_an_event_of_the_same_incident_has_the_same_id_also_from_another_run() -> None:
+    told = event_id("site.unhealthy", "lab", [record(day=2), record(day=1)])
+    assert event_id("site.unhealthy", "lab", [record(day=2)]) == told
+    others = [
+        event_id("site.recovered", "lab", [record(day=2)]),
+        event_id("site.unhealthy", "iris", [record(day=2)]),
+        event_id("site.unhealthy", "lab", [record(day=3), record(day=2)]),
+        event_id("site.unhealthy", "lab", []),
+    ]
+    assert len({told, *others}) == 5
