@@ -30,6 +30,11 @@ def test_a_check_that_is_due_runs_by_itself_and_leaves_its_report(page: Page) ->
     report.has_picture("levels and benchmark of the last checks")
     take(page, "artifact-health")
 
+    run.reopen()
+    versions = run.artifact("health-heat-versions")
+    versions.has_row("dask", "2026")
+    take(page, "artifact-versions")
+
 
 def test_what_was_paused_stays_paused_when_everything_is_deployed_again(page: Page, serving: Serving) -> None:
     check_health = Deployments(page).go().open("check_health")
