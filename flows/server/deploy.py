@@ -14,7 +14,7 @@ from blocks.prefect_server import asking_prefect
 from blocks.registration import register_block_types
 from flows.server import DEPLOYMENTS, WORK_POOL, refuse_other_folder
 from flows.server.automations import align_automations
-from flows.server.schedules import align_schedules
+from flows.server.schedules import align_schedules, refuse_other_sites
 from magnumhub.domain.errors import RefusedError
 from magnumhub.domain.results import Action
 from tasks.progress import stage
@@ -27,11 +27,13 @@ def deploy() -> None:
     stays as it is; schedules of sites that are gone go.
 
     Raises:
-        RefusedError: there is no prefect.yaml in this folder, or Prefect refuses what it says.
+        RefusedError: there is no prefect.yaml in this folder, Prefect refuses what it says, or the server has other
+            sites' checks alone.
         AuthenticationError: the Prefect server wants its own password first.
         TransientError: it does not answer; see PREFECT_API_URL.
     """
     refuse_other_folder()
+    refuse_other_sites()
     with asking_prefect("Prefect's server did not answer", "see PREFECT_API_URL"):
         with stage("block types") as report:
             register_block_types()

@@ -16,9 +16,34 @@ from prefect.exceptions import ObjectNotFound
 
 from blocks.prefect_server import asking_prefect
 from magnumhub.domain.errors import InputError, RefusedError
-from magnumhub.domain.schedules import Nightly, ScheduleChange, decide_schedules
+from magnumhub.domain.schedules import Nightly, ScheduleChange, decide_schedules, other_sites
 from magnumhub.domain.spec_file import load_site, site_names
 from tasks.fleet import CHECK_DEPLOYMENT
+
+
+def refuse_other_sites(sites_dir: Path | None = None) -> None:
+    """Stop at a server whose checks are all of other sites: ours would take its deployments and its schedules over.
+
+    Safe to repeat: reads only.
+
+    Raises:
+        RefusedError: it has none of the sites in this folder; says what to do where these are gone for good.
+        AuthenticationError: the Prefect server wants its own password first.
+        TransientError: it does not answer; see PREFECT_API_URL.
+    """
+    asking = asking_prefect("Prefect's server did not tell its schedules", "see PREFECT_API_URL")
+    with asking, get_client(sync_client=True) as client:
+        address = client.api_url
+        try:
+            schedules = client.read_deployment_by_name(CHECK_DEPLOYMENT).schedules
+        except ObjectNotFound:
+            return
+    if others := other_sites(site_names(sites_dir), {schedule.slug for schedule in schedules if schedule.slug}):
+        raise RefusedError(
+            f"the Prefect server at {address} checks other sites, and none of this folder's: {', '.join(others)}",
+            "take another server (PREFECT_API_URL, --port), or end the one that is there. Where those sites are gone"
+            " for good, delete their schedules first: Deployments, check_health, in the UI",
+        )
 
 
 def align_schedules(sites_dir: Path | None = None) -> list[ScheduleChange]:

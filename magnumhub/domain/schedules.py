@@ -45,6 +45,11 @@ def decide_schedules(
     ]
 
 
+def other_sites(ours: Collection[str], present: Collection[str]) -> list[str]:
+    """The sites of a server that has none of ours: it is another team's, or another folder's; else nothing."""
+    return [] if set(ours) & set(present) else sorted(present)
+
+
 def _action(
     site: str, wanted: Mapping[str, Nightly], present: Mapping[str, Nightly | None], unreadable: Collection[str]
 ) -> ScheduleAction:

@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.server.schedules import align_schedules
+from flows.server.schedules import align_schedules, refuse_other_sites
 from magnumhub.domain.errors import RefusedError, TransientError
 from tests.support.prefect_client import using_server
 
@@ -120,6 +120,21 @@ def test_a_site_that_goes_takes_its_schedule_along_and_no_other(
     left = schedules(client, deployment_id)
     assert set(left) == {None, "beta", "gamma"}
     assert left[None].id == by_hand[0].id
+
+
+def test_a_server_that_checks_other_sites_alone_is_not_taken_over(
+    client: SyncPrefectClient, deployment_id: UUID, sites: Path, write_site: WriteSite
+) -> None:
+    refuse_other_sites(sites)  # nobody's yet
+    write_site("alpha", "0 4 * * *")
+    align_schedules(sites)
+    write_site("beta", "0 4 * * *")
+    refuse_other_sites(sites)
+    (sites / "alpha.yaml").unlink()
+    with pytest.raises(RefusedError, match="none of this folder's: alpha") as refused:
+        refuse_other_sites(sites)
+    assert "delete their schedules" in refused.value.hint
+    assert set(schedules(client, deployment_id)) == {"alpha"}
 
 
 def test_without_deployment_or_server_it_says_what_to_do(sites: Path) -> None:

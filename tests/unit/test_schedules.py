@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from magnumhub.domain.schedules import Nightly, ScheduleAction, decide_schedules
+from magnumhub.domain.schedules import Nightly, ScheduleAction, decide_schedules, other_sites
 
 FOUR = Nightly(cron="0 4 * * *", timezone="Europe/London")
 FIVE = Nightly(cron="0 5 * * *", timezone="Europe/London")
@@ -39,3 +39,19 @@ def test_a_file_that_is_wrong_now_costs_no_schedule() -> None:
         ("lab", "unreadable", FOUR),
         ("new", "unreadable", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("ours", "present", "others"),
+    [
+        ({"heat"}, {"ox", "cam"}, ["cam", "ox"]),
+        (set(), {"cam"}, ["cam"]),
+        ({"cam", "heat"}, {"ox", "cam"}, []),  # one of ours has gone
+        ({"heat"}, set(), []),
+        (set(), set(), []),
+    ],
+)
+def test_a_server_that_has_none_of_our_sites_is_told_from_ours(
+    ours: set[str], present: set[str], others: list[str]
+) -> None:
+    assert other_sites(ours, present) == others
