@@ -12,7 +12,7 @@ from tasks.liveness import crash_if_dead
 
 
 @flow(name="mark_crashed", flow_run_name="mark_crashed {flow_run_id}")
-def mark_crashed(flow_run_id: UUID, silent_s: Annotated[float, Field(ge=90)] = 90) -> bool:
+def mark_crashed(flow_run_id: UUID, silent_s: Annotated[float, Field(ge=30)] = 90) -> bool:
     """Mark a run as Crashed that is said to go on and gives no sign of life, so that it is told and can be retried.
 
     The automation worker-died.yaml starts it. That one sees signs of life alone: they also stop where a run is
@@ -20,6 +20,7 @@ def mark_crashed(flow_run_id: UUID, silent_s: Annotated[float, Field(ge=90)] = 9
 
     Args:
         flow_run_id: the run, by its id.
-        silent_s: how long it may be silent, in seconds; three signs of life may be lost on a busy machine.
+        silent_s: how long it may be silent, in seconds; at least the interval of the signs of life (30 s, prefect.yaml); on a busy
+            machine two may be lost in a row.
     """
     return crash_if_dead(flow_run_id, silent_s)

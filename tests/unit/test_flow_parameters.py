@@ -19,7 +19,7 @@ RUN = {"flow_run_id": UUID(int=1)}
     [
         (check_fleet, {}, "max_age_h", {"exclusiveMinimum": 0}, 0, 0.1),
         (check_fleet, {}, "deadline_min", {"exclusiveMinimum": 0}, 0, 0.1),
-        (mark_crashed, RUN, "silent_s", {"minimum": 90}, 89, 90),
+        (mark_crashed, RUN, "silent_s", {"minimum": 30}, 29, 30),
     ],
 )
 def test_a_number_has_its_bound_in_the_form_and_in_the_flow(
