@@ -20,7 +20,7 @@ def mark_crashed(flow_run_id: UUID, silent_s: Annotated[float, Field(ge=30)] = 9
 
     Args:
         flow_run_id: the run, by its id.
-        silent_s: how long it may be silent, in seconds; at least the interval of the signs of life (30 s, prefect.yaml); on a busy
+        silent_s: how long it may be silent, in seconds; signs of life come every 30 s (prefect.yaml), and on a busy
             machine two may be lost in a row.
     """
     return crash_if_dead(flow_run_id, silent_s)
