@@ -51,10 +51,13 @@ def test_a_scheduled_check_tells_once_of_a_hub_that_goes_and_comes_back(
         wait_until(lambda: told.subjects("heat is unhealthy"), _TOLD_S, "the hub's end is told")
         sandbox.kubectl("scale", "deployment", "hub", "-n", "jhub", "--replicas=1")
         wait_until(lambda: told.subjects("heat has recovered"), _TOLD_S, "its return is told")
-    assert told.subjects("heat ") == ["heat is unhealthy", "heat has recovered"]
     [message] = [message for message in told.arrived if message["subject"] == "heat is unhealthy"]
     assert "hub" in message["text"]
     assert "What to do: " in message["text"]
 
     # Without a worker the next one cannot run: that is told as well.
     wait_until(lambda: told.subjects("heat came to no verdict: Late"), 180, "the missed check is told")
+    assert [subject for subject in told.subjects("heat ") if "no verdict" not in subject] == [
+        "heat is unhealthy",
+        "heat has recovered",
+    ]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.states import Scheduled
+from prefect.states import Crashed, Scheduled
 
 from flows.server.automations import AUTOMATIONS_DIR, align_automations
-from tests.support.notifications import Webhook, an_operator, check_fleet, check_health
+from tests.support.notifications import Webhook, an_operator, check_fleet, check_health, put_into
 from tests.support.prefect_client import using_server
 from tests.support.sandbox import wait_until
 
@@ -46,6 +46,8 @@ def test_a_run_that_no_worker_takes_is_told(
     an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
     client.create_flow_run_from_deployment(deployment_id, name=name, state=Scheduled(scheduled_time=an_hour_ago))
     wait_until(lambda: told.subjects(subject), 60, "the notification of a late run arrives")
+    put_into(client, Crashed(), f"after {name}", check_health)
+    wait_until(lambda: told.subjects(f"after {name}"), 60, "a later notification arrives")
     [message] = [message for message in told.arrived if message["subject"] == subject]
     assert message["text"].startswith(text)
 

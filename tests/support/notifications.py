@@ -93,6 +93,21 @@ def check_fleet() -> None:
     """The same for the summary of all sites."""
 
 
+@flow(name="provision")
+def provision() -> None:
+    """The same for the flows that change a site."""
+
+
+@flow(name="redeploy")
+def redeploy() -> None:
+    """Its runs change a site too."""
+
+
+@flow(name="teardown")
+def teardown() -> None:
+    """So do these."""
+
+
 @flow
 def another_flow() -> None:
     """Its runs are nobody's check."""
