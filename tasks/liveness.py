@@ -17,6 +17,9 @@ _SIGN = "prefect.flow-run.heartbeat"
 def crash_if_dead(flow_run_id: UUID, limit_s: float) -> bool:
     """Mark the run as Crashed where nobody carries it any more; returns whether that was so.
 
+    A new state is a sign of life too: one that is resumed or retried has its last other one from long ago, and one
+    that is being started has none.
+
     Safe to repeat: a run that is marked, over, suspended or heard again is left alone.
 
     Args:
@@ -36,17 +39,19 @@ def crash_if_dead(flow_run_id: UUID, limit_s: float) -> bool:
                 "limit": 1,
             },
         ).json()["events"]
-        last = datetime.fromisoformat(found[0]["occurred"]) if found else None
-        silent_for_s = (datetime.now(UTC) - last).total_seconds() if last else None
-        state = run.state.type.value if run.state else ""
-        report.remark(f"{run.name} is {state}; its last sign of life was {last or 'never'}")
-        if not is_dead(state, silent_for_s, limit_s=limit_s):
+        assert run.state
+        since = max([run.state.timestamp, *(datetime.fromisoformat(event["occurred"]) for event in found)])
+        silent_for_s = (datetime.now(UTC) - since).total_seconds()
+        report.remark(f"{run.name} is {run.state.type.value}; its last sign of life was {since}")
+        if not is_dead(run.state.type.value, silent_for_s, limit_s=limit_s):
             return False
         client.set_flow_run_state(flow_run_id, Crashed(message=_message(silent_for_s)), force=True)
         report.action = "changed"
         return True
 
 
-def _message(silent_for_s: float | None) -> str:
-    since = f"for {silent_for_s:.0f} s" if silent_for_s is not None else "at all"
-    return f"No sign of life {since}: its worker was killed, or its machine is gone. Retry goes on where it was."
+def _message(silent_for_s: float) -> str:
+    return (
+        f"No sign of life for {silent_for_s:.0f} s: its worker was killed, or its machine is gone. "
+        "Retry goes on where it was."
+    )
