@@ -26,6 +26,7 @@ NAMES = {
     "magnumhub: a site is unhealthy",
     "magnumhub: a site waits for its firewall",
     "magnumhub: no checks",
+    "magnumhub: no worker",
     "magnumhub: sites without a report",
     "magnumhub: the worker of a run died",
 }

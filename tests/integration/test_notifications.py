@@ -9,7 +9,7 @@ import pytest
 from prefect import Flow, flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Crashed, Failed
+from prefect.states import Completed, Crashed, Failed, Late
 
 from magnumhub.domain.errors import WaitingError
 from magnumhub.domain.findings import Category, Finding, Level
@@ -24,6 +24,7 @@ from tests.support.notifications import (
     another_flow,
     check_fleet,
     check_health,
+    mark_crashed,
     provision,
     put_into,
     redeploy,
@@ -184,3 +185,15 @@ def test_a_site_that_its_own_check_told_of_is_not_told_again_by_the_summary(
     put_into(client, Failed(name="Unhealthy", message="lab: the hub is down"), "morning", check_fleet)
     a_later_one_arrives(client, told, "the summary")
     assert not told.subjects("Unhealthy")
+
+
+def test_a_silent_run_that_no_worker_looks_at_is_told_once(client: SyncPrefectClient, told: Webhook) -> None:
+    silent = str(uuid4())
+    looking = client.create_flow_run(mark_crashed, parameters={"flow_run_id": silent})
+    client.set_flow_run_state(looking.id, Late(), force=True)
+    put_into(client, Late(), "nobody takes it", provision)
+    a_later_one_arrives(client, told, "no worker")
+    [message] = [message for message in told.arrived if "no worker is there" in message["subject"]]
+    assert f"The silent run is {silent}" in message["text"]
+    assert "prefect worker start --pool magnumhub" in message["text"]
+    assert not told.subjects("nobody takes it")
