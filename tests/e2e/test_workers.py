@@ -11,6 +11,7 @@ from prefect.client.orchestration import SyncPrefectClient
 
 from flows.server.automations import AUTOMATIONS_DIR, align_automations
 from tests.support.deployed import DeployedRun, deploy, worker, workplace
+from tests.support.notifications import Webhook, an_operator
 from tests.support.ports import free_port
 from tests.support.prefect_client import using_server
 from tests.support.prefect_server import start_prefect_server
@@ -31,21 +32,22 @@ def folder(tmp_path: Path, sandbox: Sandbox) -> Path:
 
 
 @pytest.fixture
-def soon_marked(prefect_server: str, folder: Path, sandbox: Sandbox, tmp_path: Path) -> Iterator[None]:
-    """The automation that has silent runs looked at, after 40 s instead of two minutes."""
-    deploy(folder, sandbox.environment, "provision", "mark_crashed", slots=2)
+def told(prefect_server: str, folder: Path, sandbox: Sandbox, tmp_path: Path) -> Iterator[Webhook]:
+    """Who is told by all automations; silent runs are looked at after a minute instead of two."""
     described = (ROOT / AUTOMATIONS_DIR / "worker-died.yaml").read_text()
-    for usual, soon in (("within: 120", "within: 40"), ("schedule_after: 45", "schedule_after: 1"), ("s: 90", "s: 40")):
+    for usual, soon in (("within: 120", "within: 60"), ("schedule_after: 45", "schedule_after: 1"), ("s: 90", "s: 40")):
         assert usual in described
         described = described.replace(usual, soon)
     (tmp_path / "automations").mkdir()
     (tmp_path / "automations/worker-died.yaml").write_text(described)
-    with using_server(prefect_server, tmp_path / "client"):
-        assert align_automations(tmp_path / "automations") == {DIED: "created"}
-        yield
-        with SyncPrefectClient(prefect_server) as client:
-            for automation in client.read_automations_by_name(DIED):
-                client.delete_automation(automation.id)
+    with (
+        using_server(prefect_server, tmp_path / "client"),
+        SyncPrefectClient(prefect_server) as client,
+        an_operator(client) as receiver,
+    ):
+        deploy(folder, sandbox.environment, "provision", "mark_crashed", slots=2)
+        assert align_automations(tmp_path / "automations") == {DIED: "changed"}
+        yield receiver
 
 
 def begun(url: str, sandbox: Sandbox) -> DeployedRun:
@@ -66,7 +68,7 @@ def made(sandbox: Sandbox) -> dict[str, int]:
 
 @pytest.mark.timeout(900)
 def test_a_run_whose_worker_was_killed_is_marked_and_goes_on_with_another(
-    folder: Path, sandbox: Sandbox, prefect_server: str, soon_marked: None
+    folder: Path, sandbox: Sandbox, prefect_server: str, told: Webhook
 ) -> None:
     with worker(folder, sandbox.environment), worker(folder, sandbox.environment):
         run = begun(prefect_server, sandbox)
@@ -74,8 +76,10 @@ def test_a_run_whose_worker_was_killed_is_marked_and_goes_on_with_another(
     with worker(folder, sandbox.environment):
         message = run.reaches("Crashed", 240)
         assert "Retry goes on where it was" in message
+        wait_until(lambda: told.subjects("provision heat"), 60, "the crash is told")
         run.retry()
         run.reaches("Healthy", _RUN_S)
+    assert told.subjects("provision heat") == ["provision heat: Crashed"]  # the retry took long enough for another
     assert made(sandbox) == {"POST /v1/clusters": 1, "POST /v2.0/floatingips": 3}
 
 
