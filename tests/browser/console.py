@@ -13,6 +13,7 @@ KNOWN = {
     r"404 .*/(favicon[-\w]*\.(ico|png)|\w+\.svg)$": "V2 lives below /v2/ and looks for its icons at the root",
     r"422 .*/api/task_runs/filter$": "V2 asks for the task run of every artifact; one that a flow made has none",
     r"409 .*/create_flow_run$|Error creating flow run: Validation failed": "a refused form; the tests assert its text",
+    r"503 .*/api/|Unknown error while creating flow run": "SQLite on a busy machine; whoever clicks again is served",
     r"/assets/(flow-run-graph|vendor-pixi)-": "V2's picture of a run's tasks, left or hidden while it is being drawn",
 }
 
