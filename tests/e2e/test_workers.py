@@ -84,6 +84,20 @@ def test_a_run_whose_worker_was_killed_is_marked_and_goes_on_with_another(
 
 
 @pytest.mark.timeout(900)
+def test_two_runs_of_a_site_on_two_workers_take_turns(folder: Path, sandbox: Sandbox, prefect_server: str) -> None:
+    deploy(folder, sandbox.environment, "provision", slots=2)
+    one_run = ("--limit", "1")
+    with worker(folder, sandbox.environment, *one_run), worker(folder, sandbox.environment, *one_run):
+        first, second = begun(prefect_server, sandbox), DeployedRun(prefect_server, PROVISION, site="heat")
+        second.reaches("Running", _TAKEN_S)
+        sandbox.fault(scenario=None)
+        for run in (first, second):
+            run.reaches("Healthy", _RUN_S)
+    assert made(sandbox) == {"POST /v1/clusters": 1, "POST /v2.0/floatingips": 3}
+    assert {release["revision"] for release in sandbox.state()["releases"]} == {1}
+
+
+@pytest.mark.timeout(900)
 def test_a_run_survives_the_servers_restart(folder: Path, sandbox: Sandbox, tmp_path: Path) -> None:
     port = free_port()
     server = start_prefect_server(tmp_path / "server", port)

@@ -41,9 +41,9 @@ def deploy(folder: Path, environment: Mapping[str, str], *names: str, slots: int
 
 
 @contextmanager
-def worker(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
+def worker(folder: Path, environment: Mapping[str, str], *options: str) -> Iterator[None]:
     """A worker of the pool while the block runs; it is killed with all that it runs, as by the loss of its machine."""
-    command = [str(BIN / "prefect"), "worker", "start", "--pool", POOL]
+    command = [str(BIN / "prefect"), "worker", "start", "--pool", POOL, *options]
     quick = {"PREFECT_WORKER_QUERY_SECONDS": "2", "TMPDIR": str(folder)}
     with (folder / "worker.log").open("a") as log:
         process = subprocess.Popen(
