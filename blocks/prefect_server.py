@@ -18,7 +18,7 @@ _LOCKED_OUT = (401, 403)
 
 
 @contextmanager
-def asking_prefect(failed: str, hint: str) -> Iterator[None]:
+def asking_prefect(failed: str, hint: str = "see PREFECT_API_URL") -> Iterator[None]:
     """Say of a server that does not do what the block asks of it why, and what to do.
 
     Args:

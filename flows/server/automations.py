@@ -38,7 +38,7 @@ def align_automations(folder: Path = AUTOMATIONS_DIR) -> dict[str, Action]:
         TransientError: it does not answer, or refuses; see PREFECT_API_URL.
     """
     described = [yaml.safe_load(path.read_text()) for path in sorted(folder.glob("*.yaml"))]
-    asking = asking_prefect("Prefect's server did not take the automations", "see PREFECT_API_URL")
+    asking = asking_prefect("Prefect's server did not take the automations")
     with asking, get_client(sync_client=True) as client:
         wanted = {each["name"]: _with_ids(client, each) for each in described}  # before anything is changed
         return {name: _align(client, each) if each else "skipped" for name, each in wanted.items()}

@@ -34,7 +34,7 @@ def deploy() -> None:
     """
     refuse_other_folder()
     refuse_other_sites()
-    with asking_prefect("Prefect's server did not answer", "see PREFECT_API_URL"):
+    with asking_prefect("Prefect's server did not answer"):
         with stage("block types") as report:
             register_block_types()
         with stage("work pool") as report:

@@ -31,7 +31,7 @@ def refuse_other_sites(sites_dir: Path | None = None) -> None:
         AuthenticationError: the Prefect server wants its own password first.
         TransientError: it does not answer; see PREFECT_API_URL.
     """
-    asking = asking_prefect("Prefect's server did not tell its schedules", "see PREFECT_API_URL")
+    asking = asking_prefect("Prefect's server did not tell its schedules")
     with asking, get_client(sync_client=True) as client:
         address = client.api_url
         try:
@@ -61,7 +61,7 @@ def align_schedules(sites_dir: Path | None = None) -> list[ScheduleChange]:
         TransientError: it does not answer, or refuses; see PREFECT_API_URL.
     """
     wanted, unreadable = _wanted(sites_dir)
-    asking = asking_prefect("Prefect's server did not take the schedules", "see PREFECT_API_URL")
+    asking = asking_prefect("Prefect's server did not take the schedules")
     try:
         with asking, get_client(sync_client=True) as client:
             deployment_id = client.read_deployment_by_name(CHECK_DEPLOYMENT).id
