@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import pytest
-from prefect import Flow, flow
+from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Crashed, Failed, Late
+from prefect.states import Crashed, Failed, Late
 
 from magnumhub.domain.errors import WaitingError
 from magnumhub.domain.findings import Category, Finding, Level
@@ -27,8 +27,6 @@ from tests.support.notifications import (
     mark_crashed,
     provision,
     put_into,
-    redeploy,
-    teardown,
 )
 from tests.support.prefect_client import losable_server, using_server
 from tests.support.sandbox import wait_until
@@ -137,29 +135,6 @@ def test_a_check_without_a_verdict_is_told_once(
         put_into(client, state, name, made)
     a_later_one_arrives(client, told, name)
     assert [subject for subject in told.subjects(name) if subject.startswith(f"{name} ")] == subjects
-
-
-@pytest.mark.parametrize("of", [provision, redeploy, teardown], ids=lambda of: of.name)
-@pytest.mark.parametrize(
-    "state",
-    [
-        Failed(message="the quota is used up"),
-        Crashed(message="No sign of life for 90 s"),
-        Failed(name="Refused", message="there is no such flavor"),
-    ],
-    ids=lambda state: state.name,
-)
-def test_a_change_that_failed_is_told_once(
-    client: SyncPrefectClient, told: Webhook, of: Flow[[], None], state: State[None]
-) -> None:
-    name = f"{of.name} {state.name} lab"
-    put_into(client, state, name, of)
-    put_into(client, state, f"{name} elsewhere", another_flow)
-    put_into(client, Completed(name="Healthy"), f"{name} well", of)
-    a_later_one_arrives(client, told, name)
-    assert [subject for subject in told.subjects(name) if "after" not in subject] == [f"{name}: {state.name}"]
-    [message] = [message for message in told.arrived if message["subject"] == f"{name}: {state.name}"]
-    assert message["text"].startswith(f"{state.message}\n{name} ")
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
 
 from flows.server.automations import align_automations
+from tests.support.http_server import answering
 
 
 @dataclass
@@ -45,16 +45,9 @@ def webhook() -> Iterator[Webhook]:
         def log_message(self, format: str, *arguments: Any) -> None:
             """Tests say what arrived."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    receiver = Webhook(f"http://127.0.0.1:{server.server_port}/")
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with answering(Handler) as address:
+        receiver = Webhook(f"{address}/")
         yield receiver
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @contextmanager
@@ -95,17 +88,7 @@ def check_fleet() -> None:
 
 @flow(name="provision")
 def provision() -> None:
-    """The same for the flows that change a site."""
-
-
-@flow(name="redeploy")
-def redeploy() -> None:
-    """Its runs change a site too."""
-
-
-@flow(name="teardown")
-def teardown() -> None:
-    """So do these."""
+    """The same for a flow that changes a site."""
 
 
 @flow
